@@ -1,0 +1,130 @@
+"""The classes of the two tasks: their names, colours, discriminants and fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ftag_prune.errors import ConfigError, nearest
+
+__all__ = ["FLAVOURS", "TASKS", "Discriminant", "Flavour", "Task", "score_name", "task_of"]
+
+
+class Flavour(NamedTuple):
+    """A class of jets: its short name (as in score names), its text and its colour on figures."""
+
+    name: str
+    label: str
+    colour: str
+
+
+FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Flavour("b", r"$b$-jets", "#1f77b4"),
+            Flavour("c", r"$c$-jets", "#ff7f0e"),
+            Flavour("u", "light-flavour jets", "#2ca02c"),
+            Flavour("tau", r"$\tau$-jets", "#7c5295"),
+            Flavour("hbb", r"$H \rightarrow b\bar{b}$", "#1f77b4"),
+            Flavour("hcc", r"$H \rightarrow c\bar{c}$", "#b45f06"),
+            Flavour("top", "top", "#7c5295"),
+            Flavour("qcd", "multijet", "#38761d"),
+        )
+    }
+)
+
+
+@dataclass(frozen=True)
+class Discriminant:
+    """Log-likelihood ratio of one class against a mixture of the others.
+
+    ``D = ln(p_signal / sum_k f_k p_k)``, the fractions f_k summing to one.
+    """
+
+    signal: str
+    fractions: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a tagger has to tell apart, and how the field judges it.
+
+    ``classes`` fixes the order of the network's outputs; ``working_point`` is the signal efficiency
+    of the headline figures and ``backgrounds`` what is rejected there, the hardest to count first.
+    ``balance`` names the columns in which training classes are given the same spectrum.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    discriminants: tuple[Discriminant, ...]
+    working_point: float
+    balance: tuple[str, ...]
+
+    @property
+    def signal(self) -> str:
+        """The class that the headline figures tag."""
+        return self.discriminants[0].signal
+
+    @property
+    def backgrounds(self) -> tuple[str, ...]:
+        """The classes that the headline figures reject."""
+        return tuple(self.discriminants[0].fractions)
+
+    def discriminant(self, signal: str) -> Discriminant:
+        """Discriminant that selects one class; ConfigError if the task has none for it."""
+        for one in self.discriminants:
+            if one.signal == signal:
+                return one
+        known = [one.signal for one in self.discriminants]
+        raise ConfigError(
+            f"task '{self.name}' has no discriminant for '{signal}'{nearest(signal, known)}"
+        )
+
+
+# Fractions: f_c = 0.2, f_tau = 0.01 as in GN2 (ATLAS, arXiv:2505.19689); f_Hcc = 0.02,
+# f_top = 0.25 as in GN2X (ATL-PHYS-PUB-2023-021). The others mirror them with the classes swapped.
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Task(
+                name="single_b",
+                title="single-b tagging",
+                classes=("b", "c", "u", "tau"),
+                discriminants=(
+                    Discriminant("b", {"u": 0.79, "c": 0.2, "tau": 0.01}),
+                    Discriminant("c", {"u": 0.69, "b": 0.3, "tau": 0.01}),
+                ),
+                working_point=0.70,
+                balance=("pt", "eta"),
+            ),
+            Task(
+                name="hbb_cc",
+                title=r"$H \rightarrow b\bar{b}/c\bar{c}$ tagging",
+                classes=("hbb", "hcc", "top", "qcd"),
+                discriminants=(
+                    Discriminant("hbb", {"qcd": 0.73, "top": 0.25, "hcc": 0.02}),
+                    Discriminant("hcc", {"qcd": 0.45, "top": 0.25, "hbb": 0.3}),
+                ),
+                working_point=0.60,
+                balance=("pt", "mass"),
+            ),
+        )
+    }
+)
+
+
+def task_of(name: str) -> Task:
+    """Task by its name; ConfigError with the nearest names if there is none."""
+    if name not in TASKS:
+        raise ConfigError(f"no task '{name}'{nearest(name, TASKS)}")
+    return TASKS[name]
+
+
+def score_name(model: str, flavour: str) -> str:
+    """Column of a score in the naming of the FTAG tools: ``{model}_p{flavour}``."""
+    return f"{model}_p{flavour}"
