@@ -53,7 +53,7 @@ class Task:
     """What a tagger has to tell apart, and how the field judges it.
 
     ``classes`` fixes the order of the network's outputs; ``working_point`` is the signal efficiency
-    of the headline figures and ``backgrounds`` what is rejected there, the hardest to count first.
+    of the headline figures, one of the ``working_points`` of the tables.
     ``balance`` names the columns in which training classes are given the same spectrum.
     """
 
@@ -62,6 +62,7 @@ class Task:
     classes: tuple[str, ...]
     discriminants: tuple[Discriminant, ...]
     working_point: float
+    working_points: tuple[float, ...]
     balance: tuple[str, ...]
 
     @property
@@ -100,6 +101,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     Discriminant("c", {"u": 0.69, "b": 0.3, "tau": 0.01}),
                 ),
                 working_point=0.70,
+                working_points=(0.60, 0.65, 0.70, 0.77, 0.85, 0.90),
                 balance=("pt", "eta"),
             ),
             Task(
@@ -111,6 +113,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
                     Discriminant("hcc", {"qcd": 0.45, "top": 0.25, "hbb": 0.3}),
                 ),
                 working_point=0.60,
+                working_points=(0.40, 0.50, 0.60, 0.70, 0.80),
                 balance=("pt", "mass"),
             ),
         )

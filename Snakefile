@@ -1,0 +1,51 @@
+"""From jets to rejection-versus-pruning figures: generate, prepare, train, evaluate, figures, report."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from ftag_prune import __version__
+from ftag_prune.config import Study
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.spec import validated
+
+min_version("9.0")
+
+
+# A study replaces the demo as a whole: merged key by key, its grid would inherit the demo's.
+if not workflow.configfiles:
+
+    configfile: workflow.source_path("workflow/config/demo.yaml")
+
+
+try:
+    study = validated(Study, config, where=str((workflow.configfiles or ["demo.yaml"])[-1]))
+except FtagPruneError as wrong:
+    raise WorkflowError(str(wrong)) from None
+
+# `ftag-prune` stands beside the Python that runs Snakemake, whether or not its folder is in PATH.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+FOLDER = str(study.folder)
+LOGS = f"{FOLDER}/logs"
+CHUNKS = {chunk.name: chunk for chunk in study.chunks()}
+
+
+wildcard_constraints:
+    task="|".join(study.samples),
+    chunk="|".join(CHUNKS),
+
+
+include: "workflow/rules/samples.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{FOLDER}/report.html",

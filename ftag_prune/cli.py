@@ -1,0 +1,155 @@
+"""The command line: one short verb per step, which is also the rule and the module of that name."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftag_prune import __version__
+from ftag_prune.errors import ConfigError, FtagPruneError
+
+# Heavy imports stand inside the verbs: `ftag-prune --help` answers at once.
+if TYPE_CHECKING:
+    from ftag_prune.config import Chunk, Study
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Train and prune flavour taggers, and say how small they can be.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Existing = Annotated[Path, typer.Argument(show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; what a user can cause is one sentence and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except FtagPruneError as wrong:
+        sys.exit(f"ftag-prune: {wrong}")
+    except OSError as wrong:
+        sys.exit(f"ftag-prune: {wrong.filename or 'file'}: {wrong.strerror or wrong}")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _chunk(path: Path) -> Chunk:
+    from ftag_prune.config import Chunk
+    from ftag_prune.record import read_json
+    from ftag_prune.spec import validated
+
+    return validated(Chunk, read_json(path), where=str(path))
+
+
+def _study(path: Path) -> Study:
+    from ftag_prune.config import Study, load_study
+    from ftag_prune.record import read_json
+    from ftag_prune.spec import validated
+
+    if path.suffix == ".json":
+        return validated(Study, read_json(path), where=str(path))
+    return load_study(path)
+
+
+@app.command()
+def runs(study: Existing) -> None:
+    """List the runs of STUDY (yaml): name, nodes, nodes to keep."""
+    found = _study(study).runs()
+    width = max(len(run.name) for run in found)
+    for run in found:
+        nodes = sum(run.network.nodes)
+        typer.echo(f"{run.name:<{width}}  {run.keep if run.keep is not None else nodes:>6} of {nodes}")
+
+
+@app.command()
+def generate(
+    out: Existing,
+    *,
+    task: Annotated[str, typer.Option(help="single_b or hbb_cc.")],
+    process: Annotated[str, typer.Option(help="ttbar, zprime; hbb, hcc, qcd, top.")],
+    jets: Annotated[int, typer.Option(help="Accepted jets in the file.")],
+    seed: Annotated[int, typer.Option(help="Same seed, same jets.")] = 1,
+    first_event: Annotated[int, typer.Option(help="Event numbers start here.")] = 0,
+    multiple_interactions: Annotated[
+        bool, typer.Option(help="Simulate the underlying event: four times slower.")
+    ] = False,
+) -> None:
+    """Generate jets with Pythia 8 and write them to OUT (.root or .h5)."""
+    from ftag_prune.generate import generate as make
+
+    made = make(
+        out,
+        task=task,
+        process=process,
+        jets=jets,
+        seed=seed,
+        first_event=first_event,
+        multiple_interactions=multiple_interactions,
+    )
+    _say(f"{out}: {made}")
+
+
+@app.command()
+def train(
+    chunk: Existing,
+    jets: Existing,
+    out: Existing,
+    manifest: Existing,
+    *,
+    checkpoint: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 60.0,
+) -> None:
+    """Train and prune the runs of CHUNK (json) on the folder JETS, each into OUT/run.
+
+    Runs whose verified results are there are skipped, an interrupted one goes on at its last
+    checkpoint; MANIFEST (json) is written when all are done.
+    """
+    from ftag_prune.record import write_json
+    from ftag_prune.train import train_runs
+
+    runs = _chunk(chunk).runs
+    if not runs:
+        raise ConfigError(f"{chunk}: no runs")
+    done = train_runs(runs, jets, out, checkpoint_seconds=checkpoint, progress=_say)
+    write_json(manifest, {one.run: one.model_checksum for one in done})
+
+
+@app.command()
+def evaluate(chunk: Existing, test: Existing, out: Existing, manifest: Existing) -> None:
+    """Score the jets of TEST (h5) with the runs of CHUNK (json) in the folder OUT."""
+    from ftag_prune.evaluate import evaluate_runs
+    from ftag_prune.record import write_json
+
+    write_json(manifest, evaluate_runs(_chunk(chunk).runs, test, out))
+
+
+@app.command()
+def summary(study: Existing, folder: Existing, table: Existing, *, task: str) -> None:
+    """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
+    from ftag_prune.summary import summarise, write_cells
+
+    runs = [run for run in _study(study).runs() if run.task == task]
+    write_cells(table, summarise(runs, folder))
+
+
+if __name__ == "__main__":
+    main()

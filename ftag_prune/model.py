@@ -1,0 +1,78 @@
+"""A trained tagger as a file: tensors and JSON, loaded without unpickling anything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import ValidationError
+
+from ftag_prune.architecture import Mlp
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.networks import Network
+from ftag_prune.record import atomic
+
+__all__ = ["About", "Model", "load_model", "load_tensors", "save_model", "save_tensors"]
+
+
+class About(NamedTuple):
+    """What a network's numbers mean."""
+
+    task: str
+    classes: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+class Model(NamedTuple):
+    """A network and what its inputs and outputs mean."""
+
+    network: Network
+    about: About
+
+
+def save_tensors(path: Path, tensors: dict[str, Any], **about: Any) -> None:
+    """Write tensors (nested dicts and lists of them) and JSON, whole or not at all."""
+    with atomic(path) as temporary:
+        torch.save({"tensors": tensors, "about": json.dumps(about)}, temporary)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tensors and JSON of a file that `save_tensors` wrote; FtagPruneError if it is not one."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return content["tensors"], json.loads(content["about"])
+    except FileNotFoundError:
+        raise FtagPruneError(f"{path}: no such file") from None
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as broken:
+        reason = str(broken).splitlines()[0] if str(broken) else type(broken).__name__
+        raise FtagPruneError(f"{path}: not a model or checkpoint of ours ({reason})") from None
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write the network's tensors and its description."""
+    save_tensors(
+        path,
+        model.network.state_dict(),
+        architecture=model.network.architecture.model_dump(mode="json"),
+        **model.about._asdict(),
+    )
+
+
+def load_model(path: Path) -> Model:
+    """Network of a `model.pt`, ready to score jets."""
+    tensors, about = load_tensors(path)
+    try:
+        network = Network(
+            Mlp.model_validate(about["architecture"]),
+            mean=tensors["mean"],
+            std=tensors["std"],
+            classes=len(about["classes"]),
+        )
+        network.load_state_dict(tensors)
+        meaning = About(about["task"], tuple(about["classes"]), tuple(about["inputs"]))
+    except (KeyError, RuntimeError, ValidationError) as broken:
+        reason = str(broken).splitlines()[0]
+        raise FtagPruneError(f"{path}: not a model of ours ({reason})") from None
+    return Model(network.eval(), meaning)

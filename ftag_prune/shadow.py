@@ -1,0 +1,57 @@
+"""The shadow network: one trainable number a node, laid over a tagger and trained with it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ftag_prune.gates import Gate
+from ftag_prune.networks import Layer, Network
+
+__all__ = ["Shadow", "gated", "pruning_loss"]
+
+
+class Shadow(nn.Module):
+    """Gates of all nodes of a network, layer after layer in one vector.
+
+    The network itself is not changed, and is no part of this module's parameters.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], gate: Gate) -> None:
+        super().__init__()
+        self.gate = gate
+        self.layers = layers
+        nodes = sum(layer.nodes for layer in layers)
+        self.theta = nn.Parameter(torch.full((nodes,), gate.start()))
+
+    def forward(self, *, progress: float, target: float) -> Tensor:
+        """Gates (nodes,) after a share `progress` of the gated epochs."""
+        return self.gate.values(self.theta, progress=progress, target=target)
+
+
+def gated(network: Network, gates: Tensor, x: Tensor) -> Tensor:
+    """Logits (jets, classes) with every node's output multiplied by its gate.
+
+    The gates are multiplied into the weights that use the nodes, which gives the same logits and
+    gradients for a fraction of the cost: (width, width) numbers instead of (jets, width).
+    """
+    return functional_call(network, folded(network, gates), (x,))
+
+
+def folded(network: Network, gates: Tensor) -> dict[str, Tensor]:
+    """The tensors that use nodes, times the gates (nodes,) along the right dimension."""
+    tensors = dict(network.named_parameters())
+    changed: dict[str, Tensor] = {}
+    layers = network.layers()
+    for layer, gate in zip(layers, gates.split([one.nodes for one in layers]), strict=True):
+        for name, dim in layer.used:
+            tensor = changed.get(name, tensors[name])
+            shape = [-1 if axis == dim else 1 for axis in range(tensor.dim())]
+            changed[name] = tensor * gate.view(shape)
+    return changed
+
+
+def pruning_loss(gates: Tensor, *, target: float) -> Tensor:
+    """L_pru = (a - t)^2: a the mean gate, t = 1 - target the wanted fraction of active nodes."""
+    return (gates.mean() - (1 - target)).square()

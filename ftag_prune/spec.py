@@ -1,0 +1,98 @@
+"""A frozen piece of configuration: its base class, and how YAML becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ftag_prune.errors import ConfigError, nearest
+
+__all__ = ["Spec", "load_yaml", "validated"]
+
+
+class Spec(BaseModel):
+    """Frozen, and deaf to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; anything else is one sentence."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as broken:
+        raise ConfigError(f"{path}: cannot be read ({broken})") from None
+    except yaml.YAMLError as broken:
+        raise ConfigError(f"{path}: not YAML ({' '.join(str(broken).split())})") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: wanted a YAML mapping, found {type(content).__name__}")
+    return content
+
+
+def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _Kind:
+    """Turn a mapping into its checked object; ConfigError names the first wrong key.
+
+    Parameters
+    ----------
+    where : str
+        File (or other origin) that the sentence starts with.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as broken:
+        raise ConfigError(f"{where}: {_sentence(kind, broken)}") from None
+
+
+def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:
+    faults = broken.errors(include_url=False, include_context=False)
+    fault = faults[0]
+    place, choices = _walk(kind, [str(part) for part in fault["loc"]])
+    key = ".".join(place)
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        return f"no key '{key}'{nearest(place[-1], choices)}{more}"
+    if fault["type"] == "missing":
+        return f"key '{key}' is missing{more}"
+    if fault["type"] == "value_error":
+        said = fault["msg"].removeprefix("Value error, ")
+        return f"{key}: {said}{more}" if key else f"{said}{more}"
+    found = repr(fault["input"])
+    shown = found if len(found) <= 60 else found[:57] + "..."
+    return f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, found {shown}{more}"
+
+
+def _walk(kind: type[BaseModel], place: list[str]) -> tuple[list[str], list[str]]:
+    """Place as it stands in the YAML (without the tags of unions), and the keys known there."""
+    kinds, written, known = [kind], [], list(kind.model_fields)
+    for part in place:
+        known = [name for one in kinds for name in one.model_fields]
+        fields = [one.model_fields[part] for one in kinds if part in one.model_fields]
+        tagged = [one for one in kinds if part in _tags(one)]
+        if fields:
+            kinds = [model for field in fields for model in _models(field.annotation)]
+        elif tagged:
+            kinds = tagged
+            continue
+        written.append(part)
+    return written, known
+
+
+def _tags(kind: type[BaseModel]) -> tuple[Any, ...]:
+    tag = kind.model_fields.get("kind")
+    return get_args(tag.annotation) if tag else ()
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

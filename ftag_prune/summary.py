@@ -1,0 +1,259 @@
+"""Runs to results: means over seeds, errors, and ratios to the dense tagger on the same jets."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from ftag_prune.config import Run
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.flavours import Discriminant, Task, score_name, task_of
+from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio
+from ftag_prune.record import read_json, write_csv
+
+__all__ = ["Cell", "metrics_of", "read_cells", "summarise", "write_cells"]
+
+# Replicas of the paired bootstrap: the error on its error is 1/sqrt(2 * 200) = 5 %.
+_REPLICAS = 200
+
+
+class Cell(NamedTuple):
+    """One number of the study: the rejection of one background at one working point.
+
+    ``rejection`` is the mean over ``seeds`` trainings; ``statistical`` its error from the number of
+    test jets, ``spread`` the standard error of the mean over trainings (nan for one). ``ratio`` is
+    taken to the dense tagger of the same network on the same jets, with the error and 68 % interval
+    of a paired bootstrap (nan without a dense tagger). ``reached`` is the mean number of nodes that
+    the strategy had left open before the freeze; rejections may be inf.
+    """
+
+    task: str
+    network: str
+    strategy: str
+    signal: str
+    background: str
+    working_point: float
+    nodes: int
+    left: int
+    pruned: float
+    reached: float
+    parameters: float
+    multiplications: float
+    seeds: int
+    efficiency: float
+    rejection: float
+    statistical: float
+    spread: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    ratio_error: float
+
+    @property
+    def error(self) -> float:
+        """Total error of the rejection."""
+        spread = 0.0 if math.isnan(self.spread) else self.spread
+        return math.hypot(self.statistical, spread)
+
+
+def metrics_of(runs: Iterable[Run], folder: Path) -> dict[str, dict[str, Any]]:
+    """Content of each run's ``metrics.json``, by the run's name."""
+    return {run.name: read_json(folder / run.name / "metrics.json") for run in runs}
+
+
+def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]:
+    """Cells of the runs of one task, networks in the study's order, dense first.
+
+    Raises
+    ------
+    FtagPruneError
+        If a run has not been evaluated, or two runs scored different jets.
+    """
+    metrics = metrics_of(runs, folder)
+    groups = _groups(runs)
+    cells: list[Cell] = []
+    for group in groups:
+        dense = _dense_of(group, groups)
+        task = task_of(group[0].task)
+        for chosen in task.discriminants:
+            mine = _values(group, folder, task, chosen)
+            theirs = mine if dense is group else _values(dense, folder, task, chosen)
+            rng = np.random.default_rng([seed, len(cells)])
+            cells += _cells(group, metrics, task, chosen, mine, theirs, rng)
+    return cells
+
+
+class _Scores(NamedTuple):
+    """Discriminant (seeds, jets) and class (jets,) of the test jets."""
+
+    value: np.ndarray
+    label: np.ndarray
+    event: np.ndarray
+
+
+def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that differ by their seed alone."""
+
+    def point(run: Run) -> tuple[str, str, int]:
+        return run.label, run.strategy, run.keep if run.keep is not None else -1
+
+    order = {run.label: index for index, run in reversed(list(enumerate(runs)))}
+    ordered = sorted(
+        runs, key=lambda run: (order[run.label], run.keep is not None, run.strategy, -(run.keep or 0))
+    )
+    return [list(group) for _, group in groupby(ordered, key=point)]
+
+
+def _dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
+    """Dense runs of the same network with the same seeds; empty if there are none."""
+    seeds = {run.seed for run in group}
+    for other in groups:
+        if other[0].keep is None and other[0].label == group[0].label:
+            return [run for run in other if run.seed in seeds]
+    return []
+
+
+def _values(group: list[Run], folder: Path, task: Task, chosen: Discriminant) -> _Scores | None:
+    if not group:
+        return None
+    parts = [_scores(folder / run.name / "scores.h5", run.name, task, chosen) for run in group]
+    first = parts[0]
+    for run, part in zip(group, parts, strict=True):
+        if not np.array_equal(part.event, first.event):
+            raise FtagPruneError(
+                f"{folder / run.name / 'scores.h5'}: holds other jets than {group[0].name}"
+            )
+    return first._replace(value=np.stack([part.value for part in parts]))
+
+
+def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> _Scores:
+    try:
+        with h5py.File(path) as file:
+            table = file["jets"][:]
+    except (OSError, KeyError) as broken:
+        raise FtagPruneError(f"{path}: no scores of a run ({broken})") from None
+    probability = np.stack([table[score_name(model, name)] for name in task.classes], axis=1)
+    value = discriminant(probability, task, signal=chosen.signal, fractions=chosen.fractions)
+    return _Scores(value, table["label"], table["event"])
+
+
+def _cells(
+    group: list[Run],
+    metrics: dict[str, dict[str, Any]],
+    task: Task,
+    chosen: Discriminant,
+    mine: _Scores | None,
+    dense: _Scores | None,
+    rng: np.random.Generator,
+) -> list[Cell]:
+    told = [metrics[run.name] for run in group]
+    cells: list[Cell] = []
+    for background in chosen.fractions:
+        ratio = _ratio(task, chosen, background, mine, dense, rng)
+        for index, point in enumerate(task.working_points):
+            curves = [one["discriminants"][chosen.signal] for one in told]
+            cells.append(_cell(told, curves, chosen.signal, background, point, index, ratio))
+    return cells
+
+
+def _ratio(
+    task: Task,
+    chosen: Discriminant,
+    background: str,
+    mine: _Scores | None,
+    dense: _Scores | None,
+    rng: np.random.Generator,
+) -> PairedRatio:
+    """Ratios at all working points; one without error for the dense tagger itself, nan without."""
+    points = np.array(task.working_points)
+    if mine is None or dense is None or mine.value.shape[0] == 0:
+        return PairedRatio(*(np.full_like(points, math.nan) for _ in range(4)))
+    if mine is dense:
+        one = np.ones_like(points)
+        return PairedRatio(one, one, one, np.zeros_like(points))
+    if not np.array_equal(mine.event, dense.event):
+        raise FtagPruneError(f"task '{task.name}': pruned and dense taggers scored different jets")
+    is_signal = mine.label == task.classes.index(chosen.signal)
+    is_background = mine.label == task.classes.index(background)
+    return paired_ratio(
+        mine.value[:, is_signal],
+        mine.value[:, is_background],
+        dense.value[:, is_signal],
+        dense.value[:, is_background],
+        efficiency=points,
+        replicas=_REPLICAS,
+        rng=rng,
+    )
+
+
+def _cell(
+    told: list[dict[str, Any]],
+    curves: list[dict[str, Any]],
+    signal: str,
+    background: str,
+    point: float,
+    index: int,
+    ratio: PairedRatio,
+) -> Cell:
+    place = curves[0]["asked_efficiency"].index(point)
+    chosen = [curve["backgrounds"][background] for curve in curves]
+    values = [_number(one["rejection"][place]) for one in chosen]
+    both = combine(values, [_number(one["error"][place]) for one in chosen])
+    first = told[0]
+    return Cell(
+        task=first["task"],
+        network=first["network"],
+        strategy=first["strategy"],
+        signal=signal,
+        background=background,
+        working_point=point,
+        nodes=first["nodes"],
+        left=first["left"],
+        pruned=first["pruned"],
+        reached=_mean([one["reached"] if one["reached"] is not None else one["left"] for one in told]),
+        parameters=_mean([one["parameters"] for one in told]),
+        multiplications=_mean([one["multiplications"] for one in told]),
+        seeds=both.seeds,
+        efficiency=_mean([one["efficiency"][place] for one in chosen]),
+        rejection=both.mean,
+        statistical=both.statistical,
+        spread=both.spread,
+        ratio=float(ratio.ratio[index]),
+        ratio_low=float(ratio.low[index]),
+        ratio_high=float(ratio.high[index]),
+        ratio_error=float(ratio.error[index]),
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def write_cells(path: Path, cells: Sequence[Cell]) -> None:
+    """Write the cells as CSV, one a line."""
+    write_csv(path, [cell._asdict() for cell in cells])
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """Cells of a CSV that `write_cells` wrote."""
+    kinds = {"int": int, "float": float, "str": str}
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return [
+            Cell(**{name: kinds[kind](row[name]) for name, kind in Cell.__annotations__.items()})
+            for row in rows
+        ]
+    except (KeyError, ValueError) as broken:
+        raise FtagPruneError(f"{path}: not a table of results ({broken})") from None

@@ -1,0 +1,7 @@
+"""Train and prune: the loop, its checkpoints, and the folder a run leaves behind."""
+
+from ftag_prune.train.loop import fit
+from ftag_prune.train.runs import Outcome, train_runs
+from ftag_prune.train.state import Frozen, Trained
+
+__all__ = ["Frozen", "Outcome", "Trained", "fit", "train_runs"]

@@ -1,0 +1,176 @@
+"""Studies: the grid, the names of runs, and one sentence for each mistake."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftag_prune.config import Generate, Run, Study, load_study
+from ftag_prune.errors import ConfigError
+from ftag_prune.spec import validated
+
+STUDY = {
+    "study": "test",
+    "samples": {
+        "single_b": {"card": "a.yaml", "generate": {"jets": 1000, "mix": {"ttbar": 1}}},
+        "hbb_cc": {"card": "b.yaml"},
+    },
+    "grid": {
+        "tasks": ["single_b"],
+        "widths": [8, 16],
+        "depth": 2,
+        "targets": [0, 0.5, 0.75],
+        "seeds": [1, 2],
+        "runs_per_job": 5,
+    },
+    "strategies": {"budget": {}, "ladder": {"gate": {"kind": "sigmoid"}}},
+}
+
+
+def study(**changes):
+    """The study with some values replaced, keys being places: grid__seeds=[1]."""
+    content = copy.deepcopy(STUDY)
+    for place, value in changes.items():
+        *path, last = place.split("__")
+        inside = content
+        for key in path:
+            inside = inside[key]
+        inside[last] = value
+    return validated(Study, content, where="study.yaml")
+
+
+def test_every_combination_is_one_named_run():
+    names = [run.name for run in study(grid__strategies=["budget", "ladder"]).runs()]
+    assert len(names) == len(set(names)) == 2 * (2 + 2 * 2 * 2)
+    assert "single_b-w8-dense-s1" in names
+    assert "single_b-w16-p75-ladder-s2" in names
+
+
+def test_targets_become_exact_numbers_of_nodes():
+    runs = {run.name: run for run in study(grid__targets=[0.5, 0.9]).runs()}
+    assert runs["single_b-w16-p50-budget-s1"].keep == 16
+    assert runs["single_b-w16-p90-budget-s1"].keep == 3  # 32 - round(28.8)
+    assert runs["single_b-w16-p90-budget-s1"].target == pytest.approx(29 / 32)
+
+
+def test_numbers_of_nodes_can_be_asked_for():
+    runs = {run.name: run for run in study(grid__targets=[], grid__keep=[7]).runs()}
+    assert runs["single_b-w8-k7-budget-s2"].keep == 7
+
+
+def test_the_dense_reference_is_trained_once_for_all_strategies():
+    runs = study(grid__strategies=["budget", "ladder"]).runs()
+    dense = [run for run in runs if run.keep is None]
+    assert len(dense) == 2 * 2
+    assert {run.target for run in dense} == {0.0}
+
+
+def test_chunks_hold_every_run_once_and_start_with_the_slowest():
+    made = study()
+    chunks = made.chunks()
+    assert [len(chunk.runs) for chunk in chunks] == [5, 5, 2]
+    assert sorted(run.name for chunk in chunks for run in chunk.runs) == sorted(
+        run.name for run in made.runs()
+    )
+    assert chunks[0].runs[0].network.hidden == (16, 16)
+
+
+def test_a_run_comes_back_from_its_json():
+    for run in study(grid__strategies=["ladder"]).runs():
+        assert Run.model_validate_json(run.model_dump_json()) == run
+
+
+def test_changing_one_strategy_changes_its_runs_only():
+    before = {run.name: run for run in study(grid__strategies=["budget", "ladder"]).runs()}
+    after = study(
+        grid__strategies=["budget", "ladder"],
+        strategies__ladder={"gate": {"kind": "sigmoid", "steepness": 2}},
+    )
+    changed = {run.name for run in after.runs() if run != before[run.name]}
+    assert changed == {name for name in before if "ladder" in name}
+
+
+def test_shards_hold_the_jets_and_share_no_event_number():
+    made = Generate(jets=1001, mix={"ttbar": 3, "zprime": 1}, shard_jets=300)
+    shards = made.shards()
+    assert sum(shard.jets for shard in shards) == 1001
+    assert [shard.name for shard in shards] == ["ttbar-0", "ttbar-1", "ttbar-2", "zprime-0"]
+    assert len({shard.first_event for shard in shards}) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"grid__targts": [0.5]}, "no key 'grid.targts'; nearest: 'targets'"),
+        ({"grid__targets": [1.5]}, "grid.targets: a target is the fraction of nodes to prune"),
+        ({"grid__targets": [-0.1]}, "from 0 to below 1, not -0.1"),
+        ({"grid__targets": [1.0]}, "from 0 to below 1, not 1"),
+        ({"grid__targets": [0.999]}, "asks to keep 0 nodes; its network has 16"),
+        ({"grid__keep": [40]}, "asks to keep 40 nodes; its network has 16 and needs at least 2"),
+        ({"grid__targets": []}, "grid: needs targets"),
+        ({"grid__seeds": [1, 1]}, "grid.seeds: 1 stands twice"),
+        ({"grid__widths": ["wide"]}, "grid.widths.0: input should be a valid integer"),
+        ({"grid__tasks": ["single_c"]}, "grid.tasks: no task 'single_c'; nearest: 'single_b'"),
+        ({"grid__strategies": ["lader"]}, "no strategy 'lader'; nearest: 'ladder'"),
+        ({"samples__hbb_bb": {"card": "c"}}, "samples: no task 'hbb_bb'; nearest: 'hbb_cc'"),
+        (
+            {"strategies__budget": {"gate": {"kind": "budget", "steepnes": 2}}},
+            "no key 'strategies.budget.gate.steepnes'; nearest: 'steepness'",
+        ),
+        (
+            {"strategies__budget": {"gate": {"kind": "budgte"}}},
+            "strategies.budget.gate: input tag 'budgte'",
+        ),
+        (
+            {"strategies__budget": {"pressure": {"kind": "ladder", "last": 0.1}}},
+            "strategies.budget.pressure: last (0.1) lies below first (1)",
+        ),
+        (
+            {"samples__single_b": {"card": "a", "split": {"train": 9}}},
+            "samples.single_b.split: train, val and test are tenths of the events",
+        ),
+        ({"samples__single_b": {}}, "key 'samples.single_b.card' is missing"),
+        ({"study": "my study; rm"}, "study: string should match pattern"),
+    ],
+)
+def test_mistakes_are_one_sentence_with_their_key(change, sentence):
+    with pytest.raises(ConfigError) as caught:
+        study(**change)
+    message = str(caught.value)
+    assert message.startswith("study.yaml: ")
+    assert sentence in message
+    assert "\n" not in message
+
+
+def test_a_task_without_sample_is_named():
+    with pytest.raises(ConfigError, match="grid.tasks: 'hbb_cc' has no sample"):
+        study(samples={"single_b": {"card": "a.yaml"}}, grid__tasks=["hbb_cc"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "no such file"),
+        ("study: [", "not YAML"),
+        ("- a\n- b\n", "wanted a YAML mapping, found list"),
+    ],
+)
+def test_files_that_are_no_study(tmp_path, text, sentence):
+    path = tmp_path / "study.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=sentence):
+        load_study(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[1] / "workflow/config").glob("*.yaml")),
+    ids=lambda path: path.stem,
+)
+def test_shipped_studies_are_valid(path):
+    made = load_study(path)
+    assert made.runs()
+    assert made.study == path.stem
+    assert yaml.safe_load(made.model_dump_json())["study"] == path.stem

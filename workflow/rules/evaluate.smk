@@ -1,0 +1,41 @@
+rule evaluate:
+    input:
+        chunk=f"{FOLDER}/chunks/{{chunk}}.json",
+        trained=f"{FOLDER}/chunks/{{chunk}}.trained.json",
+        test=lambda w: prepared(task_of_chunk(w.chunk), ["test"]),
+    output:
+        f"{FOLDER}/chunks/{{chunk}}.evaluated.json",
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
+    log:
+        f"{LOGS}/evaluate/{{chunk}}.log",
+    benchmark:
+        f"{LOGS}/evaluate/{{chunk}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    shell:
+        "ftag-prune evaluate {input.chunk:q} {input.test:q} {params.runs:q} {output:q} > {log:q} 2>&1"
+
+
+rule summary:
+    input:
+        study=f"{FOLDER}/study.json",
+        evaluated=lambda w: [
+            f"{FOLDER}/chunks/{chunk}.evaluated.json" for chunk in chunks_of(w.task)
+        ],
+    output:
+        f"{FOLDER}/tables/{{task}}.csv",
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
+    log:
+        f"{LOGS}/summary/{{task}}.log",
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    shell:
+        "ftag-prune summary {input.study:q} {params.runs:q} {output:q} --task {wildcards.task} > {log:q} 2>&1"

@@ -1,0 +1,46 @@
+rule plan:
+    output:
+        f"{FOLDER}/chunks/{{chunk}}.json",
+    params:
+        runs=lambda w: CHUNKS[w.chunk].model_dump_json(indent=1),
+    log:
+        f"{LOGS}/plan/{{chunk}}.log",
+    localrule: True
+    shell:
+        "printf '%s\\n' {params.runs:q} > {output:q} 2> {log:q}"
+
+
+rule study:
+    output:
+        f"{FOLDER}/study.json",
+    params:
+        study=study.model_dump_json(indent=1),
+    log:
+        f"{LOGS}/study.log",
+    localrule: True
+    shell:
+        "printf '%s\\n' {params.study:q} > {output:q} 2> {log:q}"
+
+
+# The results of a run are not outputs of the rule: Snakemake deletes the outputs of a job that
+# fails, and one failed member must not take the others' trainings with it. The manifest names them.
+rule train:
+    input:
+        chunk=f"{FOLDER}/chunks/{{chunk}}.json",
+        jets=lambda w: prepared(task_of_chunk(w.chunk), ["train", "val"]),
+    output:
+        f"{FOLDER}/chunks/{{chunk}}.trained.json",
+    params:
+        jets=lambda w, input: str(Path(input.jets[0]).parent),
+        runs=f"{FOLDER}/runs",
+        version=__version__,
+    log:
+        f"{LOGS}/train/{{chunk}}.log",
+    benchmark:
+        f"{LOGS}/train/{{chunk}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    shell:
+        "ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"
