@@ -10,6 +10,7 @@ from snakemake.utils import min_version
 from ftag_prune import __version__
 from ftag_prune.config import Study
 from ftag_prune.errors import FtagPruneError
+from ftag_prune.schema import load_card
 from ftag_prune.spec import validated
 
 min_version("9.0")
@@ -39,6 +40,7 @@ wildcard_constraints:
     chunk="|".join(CHUNKS),
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"

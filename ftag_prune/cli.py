@@ -78,7 +78,8 @@ def runs(study: Existing) -> None:
     width = max(len(run.name) for run in found)
     for run in found:
         nodes = sum(run.network.nodes)
-        typer.echo(f"{run.name:<{width}}  {run.keep if run.keep is not None else nodes:>6} of {nodes}")
+        kept = nodes if run.keep is None else run.keep
+        typer.echo(f"{run.name:<{width}}  {kept:>6} of {nodes}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from ftag_prune.errors import TrainingError
 from ftag_prune.networks import Layer, Network
-from ftag_prune.shadow import folded, gated
+from ftag_prune.shadow import by_layer, folded, gated
 
-__all__ = ["choose", "closed", "compact", "cut", "difference"]
+__all__ = ["Kept", "choose", "closed", "compact", "cut", "difference"]
 
 Kept = tuple[tuple[int, ...], ...]
 
@@ -37,31 +38,21 @@ def choose(scores: np.ndarray, sizes: Sequence[int], *, keep: int) -> Kept:
         raise TrainingError(
             f"cannot keep {keep} of {nodes} nodes: every one of the {layers} layers needs one"
         )
-    starts = np.cumsum([0, *sizes])
-    best = [start + int(np.argmax(part)) for start, part in _parts(scores, starts)]
+    bounds = list(pairwise(np.cumsum([0, *sizes]).tolist()))
+    best = [first + int(np.argmax(scores[first:last])) for first, last in bounds]
     order = np.argsort(-scores, kind="stable")
     rest = order[~np.isin(order, best)]
     chosen = np.sort(np.concatenate([best, rest[: keep - layers]]).astype(int))
     return tuple(
-        tuple(int(one) - int(first) for one in chosen if first <= one < last)
-        for first, last in zip(starts[:-1], starts[1:], strict=True)
+        tuple(int(one) - first for one in chosen if first <= one < last) for first, last in bounds
     )
-
-
-def _parts(scores: np.ndarray, starts: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    return [
-        (int(first), scores[first:last])
-        for first, last in zip(starts[:-1], starts[1:], strict=True)
-    ]
 
 
 def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
     """The gates (nodes,) with every node that is not kept at exactly zero."""
     hard = [
         part.new_zeros(layer.nodes).index_copy(0, index, part[index])
-        for layer, part, index in zip(
-            layers, gates.split([one.nodes for one in layers]), _indices(kept), strict=True
-        )
+        for layer, part, index in zip(layers, by_layer(gates, layers), _indices(kept), strict=True)
     ]
     return torch.cat(hard)
 
@@ -84,12 +75,7 @@ def compact(network: Network, gates: Tensor, kept: Kept) -> Network:
     layers = network.layers()
     with torch.no_grad():
         tensors = {**network.state_dict(), **folded(network, gates)}
-        small = Network(
-            network.architecture.resized(tuple(len(one) for one in kept)),
-            mean=network.mean,
-            std=network.std,
-            classes=network.linear[-1].out_features,
-        )
+        small = network.resized(tuple(len(one) for one in kept))
         small.load_state_dict(cut(tensors, layers, kept))
     return small
 

@@ -27,6 +27,9 @@ EFFICIENCIES = tuple(round(0.01 * percent, 2) for percent in range(30, 101))
 
 _BATCH = 10_000
 
+# What the FTAG tools want to know of a jet beside its scores.
+_KEPT = ("event", "label", "pt", "eta", "mass")
+
 
 @torch.no_grad()
 def probabilities(network: Network, jets: Jets) -> np.ndarray:
@@ -130,7 +133,7 @@ def _write_scores(path: Path, test: Path, model: str, task: Task, found: np.ndar
     """Scores in the naming of the FTAG tools, beside what they need to know of each jet."""
     with h5py.File(test) as source:
         jets = source["jets"]
-        wanted = [name for name in ("event", "label", "pt", "eta", "mass") if name in jets.dtype.names]
+        wanted = [name for name in _KEPT if name in jets.dtype.names]
         known = jets.fields(wanted)[:]
         classes = source.attrs["classes"]
     if len(known) != len(found):
@@ -142,6 +145,6 @@ def _write_scores(path: Path, test: Path, model: str, task: Task, found: np.ndar
     for index, name in enumerate(names):
         table[name] = found[:, index]
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file.create_dataset("jets", data=table, compression="gzip", compression_opts=1, shuffle=True)
+        file.create_dataset("jets", data=table, compression="gzip", shuffle=True)
         file.attrs["classes"] = classes
         file.attrs["task"] = task.name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -34,8 +36,11 @@ class Model(NamedTuple):
 
 def save_tensors(path: Path, tensors: dict[str, Any], **about: Any) -> None:
     """Write tensors (nested dicts and lists of them) and JSON, whole or not at all."""
+    # Written to a file, the archive would hold the file's temporary name: other bytes each time.
+    content = io.BytesIO()
+    torch.save({"tensors": tensors, "about": json.dumps(about)}, content)
     with atomic(path) as temporary:
-        torch.save({"tensors": tensors, "about": json.dumps(about)}, temporary)
+        temporary.write_bytes(content.getvalue())
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -45,7 +50,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return content["tensors"], json.loads(content["about"])
     except FileNotFoundError:
         raise FtagPruneError(f"{path}: no such file") from None
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as broken:
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        UnpicklingError,
+    ) as broken:
         reason = str(broken).splitlines()[0] if str(broken) else type(broken).__name__
         raise FtagPruneError(f"{path}: not a model or checkpoint of ours ({reason})") from None
 

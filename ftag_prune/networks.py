@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -52,14 +53,12 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = architecture
+        self.classes = classes
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
         widths = (len(mean), *architecture.hidden, classes)
-        self.linear = nn.ModuleList(
-            nn.Linear(first, second)
-            for first, second in zip(widths[:-1], widths[1:], strict=True)
-        )
-        self._activation = _ACTIVATIONS[architecture.activation]
+        self.linear = nn.ModuleList(nn.Linear(first, second) for first, second in pairwise(widths))
+        self._activation: Callable[[Tensor], Tensor] = _ACTIVATIONS[architecture.activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (jets, classes) of x (jets, inputs); a missing input (NaN) stands at its mean."""
@@ -70,6 +69,11 @@ class Network(nn.Module):
             hidden = self._activation(linear(hidden))
         logits: Tensor = last(hidden)
         return logits
+
+    def resized(self, nodes: tuple[int, ...]) -> Network:
+        """A fresh network of the same kind with other numbers of nodes."""
+        architecture = self.architecture.resized(nodes)
+        return Network(architecture, mean=self.mean, std=self.std, classes=self.classes)
 
     def layers(self) -> tuple[Layer, ...]:
         """Nodes that can be switched off, from input to output."""
@@ -100,7 +104,7 @@ def build(
     classes: int,
     seed: int = 0,
 ) -> Network:
-    """Network with weights that depend on the seed alone; the global generator is left as it was."""
+    """Network whose weights depend on the seed alone; the global generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Network(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -9,7 +11,7 @@ from torch.func import functional_call
 from ftag_prune.gates import Gate
 from ftag_prune.networks import Layer, Network
 
-__all__ = ["Shadow", "gated", "pruning_loss"]
+__all__ = ["Shadow", "by_layer", "folded", "gated", "pruning_loss"]
 
 
 class Shadow(nn.Module):
@@ -36,7 +38,8 @@ def gated(network: Network, gates: Tensor, x: Tensor) -> Tensor:
     The gates are multiplied into the weights that use the nodes, which gives the same logits and
     gradients for a fraction of the cost: (width, width) numbers instead of (jets, width).
     """
-    return functional_call(network, folded(network, gates), (x,))
+    logits: Tensor = functional_call(network, folded(network, gates), (x,))
+    return logits
 
 
 def folded(network: Network, gates: Tensor) -> dict[str, Tensor]:
@@ -44,12 +47,17 @@ def folded(network: Network, gates: Tensor) -> dict[str, Tensor]:
     tensors = dict(network.named_parameters())
     changed: dict[str, Tensor] = {}
     layers = network.layers()
-    for layer, gate in zip(layers, gates.split([one.nodes for one in layers]), strict=True):
+    for layer, gate in zip(layers, by_layer(gates, layers), strict=True):
         for name, dim in layer.used:
             tensor = changed.get(name, tensors[name])
             shape = [-1 if axis == dim else 1 for axis in range(tensor.dim())]
             changed[name] = tensor * gate.view(shape)
     return changed
+
+
+def by_layer(gates: Tensor, layers: Sequence[Layer]) -> tuple[Tensor, ...]:
+    """Gates (nodes,) cut into those of each layer."""
+    return torch.split(gates, [layer.nodes for layer in layers])
 
 
 def pruning_loss(gates: Tensor, *, target: float) -> Tensor:

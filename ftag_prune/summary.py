@@ -106,7 +106,8 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
 
     order = {run.label: index for index, run in reversed(list(enumerate(runs)))}
     ordered = sorted(
-        runs, key=lambda run: (order[run.label], run.keep is not None, run.strategy, -(run.keep or 0))
+        runs,
+        key=lambda run: (order[run.label], run.keep is not None, run.strategy, -(run.keep or 0)),
     )
     return [list(group) for _, group in groupby(ordered, key=point)]
 
@@ -217,7 +218,7 @@ def _cell(
         nodes=first["nodes"],
         left=first["left"],
         pruned=first["pruned"],
-        reached=_mean([one["reached"] if one["reached"] is not None else one["left"] for one in told]),
+        reached=_mean([one["left"] if one["reached"] is None else one["reached"] for one in told]),
         parameters=_mean([one["parameters"] for one in told]),
         multiplications=_mean([one["multiplications"] for one in told]),
         seeds=both.seeds,

@@ -144,7 +144,7 @@ def test_mistakes_are_one_sentence_with_their_key(change, sentence):
 
 
 def test_a_task_without_sample_is_named():
-    with pytest.raises(ConfigError, match="grid.tasks: 'hbb_cc' has no sample"):
+    with pytest.raises(ConfigError, match=r"grid\.tasks: 'hbb_cc' has no sample"):
         study(samples={"single_b": {"card": "a.yaml"}}, grid__tasks=["hbb_cc"])
 
 

@@ -113,7 +113,8 @@ def _progress(run: Run, state: State, share: float) -> float:
 def _class_loss(network: Network, gates: Tensor | None, jets: Jets) -> Tensor:
     """Mean weighted cross-entropy of a batch."""
     logits = network(jets.x) if gates is None else gated(network, gates, jets.x)
-    return (cross_entropy(logits, jets.y, reduction="none") * jets.w).mean()
+    losses: Tensor = cross_entropy(logits, jets.y, reduction="none") * jets.w
+    return losses.mean()
 
 
 @torch.no_grad()

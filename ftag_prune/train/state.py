@@ -74,7 +74,8 @@ class State:
         """Gates (nodes,) after a share of the gated epochs; None while there are none."""
         if self.shadow is None or self.phase(run) != "gated":
             return None
-        return self.shadow(progress=progress, target=run.target)
+        gates: Tensor = self.shadow(progress=progress, target=run.target)
+        return gates
 
 
 def start(run: Run, description: Description) -> State:
@@ -141,7 +142,8 @@ def _follow(
 ) -> None:
     """Give the new optimiser what the old one remembers of the weights that are left."""
     names = [name for name, _ in state.network.named_parameters()]
-    old = dict(zip(names, (state.optimiser.state.get(p, {}) for p in state.network.parameters())))
+    memories = (state.optimiser.state.get(one, {}) for one in state.network.parameters())
+    old = dict(zip(names, memories, strict=True))
     for key in {key for memory in old.values() for key in memory}:
         values = {name: memory[key] for name, memory in old.items() if key in memory}
         arrays = {name: one for name, one in values.items() if one.dim() > 0}
@@ -184,19 +186,12 @@ def resume(path: Path, run: Run, description: Description, *, identity: str) -> 
     return _restored(fresh, run, tensors, about)
 
 
-def _restored(
-    fresh: State, run: Run, tensors: dict[str, Any], about: dict[str, Any]
-) -> State:
+def _restored(fresh: State, run: Run, tensors: dict[str, Any], about: dict[str, Any]) -> State:
     network, shadow, frozen = fresh.network, fresh.shadow, None
     if about["frozen"] is not None:
         reached, kept, gap = about["frozen"]
         frozen = Frozen(reached, tuple(tuple(one) for one in kept), gap)
-        network = Network(
-            run.network.resized(tuple(len(one) for one in kept)),
-            mean=network.mean,
-            std=network.std,
-            classes=network.linear[-1].out_features,
-        )
+        network = network.resized(tuple(len(one) for one in kept))
         shadow = None
     optimiser = _optimiser(run, network, shadow)
     network.load_state_dict(tensors["network"])

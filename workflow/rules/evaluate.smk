@@ -2,7 +2,7 @@ rule evaluate:
     input:
         chunk=f"{FOLDER}/chunks/{{chunk}}.json",
         trained=f"{FOLDER}/chunks/{{chunk}}.trained.json",
-        test=lambda w: prepared(task_of_chunk(w.chunk), ["test"]),
+        test=lambda w: prepared(task_of(w.chunk), ["test"]),
     output:
         f"{FOLDER}/chunks/{{chunk}}.evaluated.json",
     params:
@@ -16,6 +16,8 @@ rule evaluate:
     resources:
         mem_mb=1500,
         runtime=30,
+    conda:
+        ENVIRONMENT
     shell:
         "ftag-prune evaluate {input.chunk:q} {input.test:q} {params.runs:q} {output:q} > {log:q} 2>&1"
 
@@ -37,5 +39,7 @@ rule summary:
     resources:
         mem_mb=1500,
         runtime=30,
+    conda:
+        ENVIRONMENT
     shell:
         "ftag-prune summary {input.study:q} {params.runs:q} {output:q} --task {wildcards.task} > {log:q} 2>&1"

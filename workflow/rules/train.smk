@@ -6,6 +6,8 @@ rule plan:
     log:
         f"{LOGS}/plan/{{chunk}}.log",
     localrule: True
+    conda:
+        ENVIRONMENT
     shell:
         "printf '%s\\n' {params.runs:q} > {output:q} 2> {log:q}"
 
@@ -18,6 +20,8 @@ rule study:
     log:
         f"{LOGS}/study.log",
     localrule: True
+    conda:
+        ENVIRONMENT
     shell:
         "printf '%s\\n' {params.study:q} > {output:q} 2> {log:q}"
 
@@ -27,7 +31,7 @@ rule study:
 rule train:
     input:
         chunk=f"{FOLDER}/chunks/{{chunk}}.json",
-        jets=lambda w: prepared(task_of_chunk(w.chunk), ["train", "val"]),
+        jets=lambda w: prepared(task_of(w.chunk), ["train", "val"]),
     output:
         f"{FOLDER}/chunks/{{chunk}}.trained.json",
     params:
@@ -42,5 +46,7 @@ rule train:
     resources:
         mem_mb=1500,
         runtime=60,
+    conda:
+        ENVIRONMENT
     shell:
         "ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"

@@ -1,0 +1,235 @@
+"""The loop, its freeze, its checkpoints, and the folder a run leaves."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ftag_prune.architecture import Mlp
+from ftag_prune.config import Epochs, Run, Sgd, Training
+from ftag_prune.errors import FtagPruneError, TrainingError
+from ftag_prune.gates import Budget, Sigmoid
+from ftag_prune.model import load_model
+from ftag_prune.pressure import Fixed, Ladder
+from ftag_prune.rates import OneRate, TwoRates
+from ftag_prune.record import read_json
+from ftag_prune.tensors import Description, Jets
+from ftag_prune.train import fit, train_runs
+from ftag_prune.train.state import resume, save, start
+
+torch.set_num_threads(1)
+
+
+def jets(number=600, seed=0):
+    """Two classes on either side of a curved line in two of four inputs."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(number, 4)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] ** 2 > 0.5).astype(np.int64)
+    return Jets(torch.tensor(x), None, None, torch.tensor(y), torch.ones(number))
+
+
+def described():
+    return Description(
+        task="single_b",
+        classes=("b", "c"),
+        inputs=("a", "b", "c", "d"),
+        mean=(0.0,) * 4,
+        std=(1.0,) * 4,
+        fingerprint="jets",
+        counts={},
+    )
+
+
+def a_run(**changes):
+    chosen = {
+        "name": "run",
+        "task": "single_b",
+        "label": "w16",
+        "network": Mlp(hidden=(16, 12)),
+        "strategy": "budget",
+        "gate": Budget(),
+        "pressure": Fixed(),
+        "rates": TwoRates(weights=1e-2),
+        "training": Training(epochs=Epochs(dense=2, gated=3, tuned=2), batch_size=100),
+        "keep": 9,
+        "seed": 1,
+    }
+    return Run(**{**chosen, **changes})
+
+
+def fitted(run, **options):
+    return fit(run, start(run, described()), jets(), jets(300, seed=1), **options)
+
+
+def same(first, second):
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("keep", [2, 3, 9, 27, 28])
+def test_exactly_the_asked_number_of_nodes_is_left(keep):
+    done = fitted(a_run(keep=keep))
+    assert sum(done.network.architecture.nodes) == keep
+    assert min(done.network.architecture.nodes) >= 1
+    assert [len(one) for one in done.frozen.kept] == list(done.network.architecture.nodes)
+    assert done.frozen.difference < 1e-5
+
+
+def test_the_budget_reaches_the_count_by_itself():
+    assert fitted(a_run(keep=9)).frozen.reached == 9
+
+
+def test_dense_runs_learn_and_lose_no_node():
+    done = fitted(a_run(keep=None))
+    assert done.network.architecture.nodes == (16, 12)
+    assert done.frozen is None
+    assert done.history[-1]["val_loss"] < 0.75 * math.log(2)
+    assert {row["phase"] for row in done.history} == {"dense"}
+
+
+def test_the_history_tells_the_phases():
+    rows = fitted(a_run()).history
+    assert [row["epoch"] for row in rows] == list(range(1, 8))
+    assert [row["phase"] for row in rows] == ["dense"] * 2 + ["gated"] * 3 + ["tuned"] * 2
+    assert [row["pruned"] for row in rows[:2]] == [0, 0]
+    assert rows[-1]["pruned"] == rows[-1]["pruned"] == pytest.approx(1 - 9 / 28)
+    assert rows[-1]["active"] == pytest.approx(9 / 28)
+
+
+def test_a_diluted_pressure_prunes_nothing_and_says_so():
+    """The users' disease: one small rate, fixed pressure; the freeze must not hide it."""
+    run = a_run(
+        gate=Sigmoid(),
+        rates=OneRate(rate=1e-3),
+        training=Training(epochs=Epochs(dense=0, gated=4, tuned=0), optimiser=Sgd()),
+    )
+    done = fitted(run)
+    assert done.frozen.reached == 28
+    assert sum(done.network.architecture.nodes) == 9
+    assert all(row["pruned"] == 0 for row in done.history)
+
+
+def test_the_ladder_climbs_in_the_history():
+    run = a_run(gate=Sigmoid(), pressure=Ladder(every=1, last=50))
+    pressures = [row["pressure"] for row in fitted(run).history]
+    assert pressures == [0, 0, 1, 10, 50, 0, 0]
+
+
+def test_strong_pressure_with_two_rates_prunes():
+    run = a_run(gate=Sigmoid(), pressure=Fixed(value=1e3), rates=TwoRates(gates=0.3))
+    assert fitted(run).frozen.reached < 28
+
+
+def test_the_same_run_gives_the_same_bits_and_another_seed_others():
+    first, again, other = fitted(a_run()), fitted(a_run()), fitted(a_run(seed=2))
+    assert same(first.network, again.network)
+    assert first.history == again.history
+    assert other.history != first.history
+
+
+@pytest.mark.parametrize("stop", range(1, 7))
+@pytest.mark.parametrize("keep", [9, None])
+def test_a_training_resumes_to_the_same_bits(tmp_path, stop, keep):
+    run, path = a_run(keep=keep, pressure=Ladder(every=1)), tmp_path / "checkpoint.pt"
+
+    class KilledError(Exception):
+        pass
+
+    def after_epoch(state):
+        save(path, state, identity="mine")
+        if state.epoch == stop:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fitted(run, after_epoch=after_epoch)
+    state = resume(path, run, described(), identity="mine")
+    assert state.epoch == stop
+    done = fit(run, state, jets(), jets(300, seed=1))
+    whole = fitted(run)
+    assert same(done.network, whole.network)
+    assert done.history == whole.history
+    assert done.frozen == whole.frozen
+
+
+def test_a_checkpoint_of_another_spec_is_not_used(tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    fitted(a_run(), after_epoch=lambda state: save(path, state, identity="mine"))
+    state = resume(path, a_run(), described(), identity="another")
+    assert state.epoch == 0
+    assert "of another spec or other jets; the training starts anew" in caplog.text
+
+
+def test_a_broken_checkpoint_is_not_used(tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"PK\x03\x04 not a checkpoint")
+    assert resume(path, a_run(), described(), identity="mine").epoch == 0
+    assert "not a model or checkpoint of ours" in caplog.text
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_place():
+    run = a_run(rates=OneRate(rate=1e30, decay="none"), training=Training(optimiser=Sgd()))
+    with pytest.raises(TrainingError, match=r"run: the loss is (nan|inf) in epoch 1?\d"):
+        fitted(run)
+
+
+# -- the folder of a run -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch):
+    """A folder of prepared jets, as far as the job that trains a chunk is concerned."""
+    folder = tmp_path / "jets"
+    monkeypatch.setattr("ftag_prune.train.runs.description", lambda path: described())
+    loaded = {folder / "train.h5": jets(), folder / "val.h5": jets(300, seed=1)}
+    monkeypatch.setattr("ftag_prune.train.runs.load", loaded.__getitem__)
+    return folder
+
+
+def test_a_run_leaves_its_folder(prepared, tmp_path):
+    out = tmp_path / "runs"
+    train_runs([a_run()], prepared, out)
+    names = {path.name for path in (out / "run").iterdir()}
+    assert names == {"spec.json", "model.pt", "history.csv", "run.json"}
+    told = read_json(out / "run" / "run.json")
+    assert (told["nodes"], told["asked"], told["left"], told["reached"]) == (28, 9, 9, 9)
+    model = load_model(out / "run" / "model.pt")
+    assert sum(model.network.architecture.nodes) == 9
+    assert told["parameters"] == model.network.parameter_count()
+    assert model.about.inputs == ("a", "b", "c", "d")
+    rows = list(csv.DictReader((out / "run" / "history.csv").read_text().splitlines()))
+    assert len(rows) == 7
+
+
+def test_finished_runs_are_skipped_and_damaged_ones_are_not(prepared, tmp_path):
+    out = tmp_path / "runs"
+    runs = [a_run(name="one"), a_run(name="two", seed=2)]
+    first = train_runs(runs, prepared, out)
+    assert [one.skipped for one in first] == [False, False]
+    model = out / "one" / "model.pt"
+    model.write_bytes(model.read_bytes()[:-1])
+    second = train_runs(runs, prepared, out)
+    assert [one.skipped for one in second] == [False, True]
+    assert first[0].model_checksum == second[0].model_checksum
+    changed = [a_run(name="one"), a_run(name="two", seed=3)]
+    assert [one.skipped for one in train_runs(changed, prepared, out)] == [True, False]
+
+
+def test_one_failing_member_leaves_the_others_their_results(prepared, tmp_path):
+    bad = a_run(
+        name="bad", rates=OneRate(rate=1e30, decay="none"), training=Training(optimiser=Sgd())
+    )
+    with pytest.raises(TrainingError, match="1 of 2 runs failed: bad: the loss is"):
+        train_runs([bad, a_run(name="good")], prepared, tmp_path)
+    assert (tmp_path / "good" / "run.json").exists()
+    assert not (tmp_path / "bad" / "model.pt").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"x" * 1000])
+def test_what_is_no_model_is_one_sentence(tmp_path, content):
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(FtagPruneError, match="not a model or checkpoint of ours"):
+        load_model(tmp_path / "model.pt")
+    with pytest.raises(FtagPruneError, match="no such file"):
+        load_model(tmp_path / "absent.pt")

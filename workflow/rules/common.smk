@@ -1,0 +1,46 @@
+# Where things are, and which jets and chunks belong together.
+
+ENVIRONMENT = "../envs/ftag_prune.yaml"
+
+
+def card_of(task):
+    """Card of a task: as given, or beside the Snakefile when the study runs elsewhere."""
+    card = study.samples[task].card
+    return str(card if card.exists() else Path(workflow.basedir) / card)
+
+
+def shards_of(task):
+    """Generated files of a task, by name."""
+    made = study.samples[task].generate
+    return {} if made is None else {shard.name: shard for shard in made.shards()}
+
+
+def files_of(task):
+    """Files that the jets of a task are read from."""
+    made = study.samples[task].generate
+    if made is None:
+        return card_files(task)
+    return [f"{FOLDER}/generated/{task}/{name}{made.suffix}" for name in shards_of(task)]
+
+
+def card_files(task):
+    """Files that a user's card names; a mistake in it is one sentence here already."""
+    try:
+        return [str(path) for path in load_card(Path(card_of(task))).paths()]
+    except FtagPruneError as wrong:
+        raise WorkflowError(str(wrong)) from None
+
+
+def prepared(task, splits):
+    """Prepared jets of a task."""
+    return [f"{FOLDER}/jets/{task}/{split}.h5" for split in splits]
+
+
+def task_of(chunk):
+    """The task whose runs a chunk holds."""
+    return CHUNKS[chunk].runs[0].task
+
+
+def chunks_of(task):
+    """Chunks of a task's runs."""
+    return [name for name in CHUNKS if task_of(name) == task]
