@@ -152,5 +152,25 @@ def summary(study: Existing, folder: Existing, table: Existing, *, task: str) ->
     write_cells(table, summarise(runs, folder))
 
 
+@app.command()
+def figures(
+    study: Existing, folder: Existing, table: Existing, out: Existing, *, task: str
+) -> None:
+    """Draw the figures of one task of STUDY from its runs in FOLDER and its TABLE (csv) into OUT."""
+    from ftag_prune.figures import draw
+
+    for saved in draw(_study(study), task, folder, table, out):
+        _say(str(saved.pdf))
+
+
+@app.command()
+def report(study: Existing, folder: Existing, page: Existing) -> None:
+    """Write the report of STUDY, whose results are in FOLDER, to PAGE (html)."""
+    from ftag_prune.report import write
+    from ftag_prune.story import tell
+
+    write(page, tell(_study(study), folder))
+
+
 if __name__ == "__main__":
     main()

@@ -246,7 +246,7 @@ class Figures(Spec):
 
     label: str = Field("Simulation, Pythia 8", description="text at the top left")
     lines: tuple[str, ...] = Field(
-        default=(r"$\sqrt{s} = 13.6$ TeV",), description="further lines below it"
+        default=("√$s$ = 13.6 TeV",), description="further lines below it"
     )
 
 

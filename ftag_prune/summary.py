@@ -18,7 +18,18 @@ from ftag_prune.flavours import Discriminant, Task, score_name, task_of
 from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio
 from ftag_prune.record import read_json, write_csv
 
-__all__ = ["Cell", "metrics_of", "read_cells", "summarise", "write_cells"]
+__all__ = [
+    "Cell",
+    "Scores",
+    "dense_of",
+    "groups_of",
+    "metrics_of",
+    "ratio_to_dense",
+    "read_cells",
+    "scores_of",
+    "summarise",
+    "write_cells",
+]
 
 # Replicas of the paired bootstrap: the error on its error is 1/sqrt(2 * 200) = 5 %.
 _REPLICAS = 200
@@ -77,20 +88,21 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
         If a run has not been evaluated, or two runs scored different jets.
     """
     metrics = metrics_of(runs, folder)
-    groups = _groups(runs)
+    groups = groups_of(runs)
     cells: list[Cell] = []
     for group in groups:
-        dense = _dense_of(group, groups)
+        is_dense = group[0].keep is None
+        dense = group if is_dense else dense_of(group, groups)
         task = task_of(group[0].task)
         for chosen in task.discriminants:
-            mine = _values(group, folder, task, chosen)
-            theirs = mine if dense is group else _values(dense, folder, task, chosen)
+            mine = scores_of(group, folder, task, chosen)
+            theirs = mine if is_dense else scores_of(dense, folder, task, chosen)
             rng = np.random.default_rng([seed, len(cells)])
             cells += _cells(group, metrics, task, chosen, mine, theirs, rng)
     return cells
 
 
-class _Scores(NamedTuple):
+class Scores(NamedTuple):
     """Discriminant (seeds, jets) and class (jets,) of the test jets."""
 
     value: np.ndarray
@@ -98,7 +110,7 @@ class _Scores(NamedTuple):
     event: np.ndarray
 
 
-def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+def groups_of(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that differ by their seed alone."""
 
     def point(run: Run) -> tuple[str, str, int]:
@@ -112,7 +124,7 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     return [list(group) for _, group in groupby(ordered, key=point)]
 
 
-def _dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
+def dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
     """Dense runs of the same network with the same seeds; empty if there are none."""
     seeds = {run.seed for run in group}
     for other in groups:
@@ -121,7 +133,8 @@ def _dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
     return []
 
 
-def _values(group: list[Run], folder: Path, task: Task, chosen: Discriminant) -> _Scores | None:
+def scores_of(group: list[Run], folder: Path, task: Task, chosen: Discriminant) -> Scores | None:
+    """Discriminants of runs that differ by their seed; None for no runs."""
     if not group:
         return None
     parts = [_scores(folder / run.name / "scores.h5", run.name, task, chosen) for run in group]
@@ -134,7 +147,7 @@ def _values(group: list[Run], folder: Path, task: Task, chosen: Discriminant) ->
     return first._replace(value=np.stack([part.value for part in parts]))
 
 
-def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> _Scores:
+def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> Scores:
     try:
         with h5py.File(path) as file:
             table = file["jets"][:]
@@ -142,7 +155,7 @@ def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> _Scores
         raise FtagPruneError(f"{path}: no scores of a run ({broken})") from None
     probability = np.stack([table[score_name(model, name)] for name in task.classes], axis=1)
     value = discriminant(probability, task, signal=chosen.signal, fractions=chosen.fractions)
-    return _Scores(value, table["label"], table["event"])
+    return Scores(value, table["label"], table["event"])
 
 
 def _cells(
@@ -150,30 +163,37 @@ def _cells(
     metrics: dict[str, dict[str, Any]],
     task: Task,
     chosen: Discriminant,
-    mine: _Scores | None,
-    dense: _Scores | None,
+    mine: Scores | None,
+    dense: Scores | None,
     rng: np.random.Generator,
 ) -> list[Cell]:
     told = [metrics[run.name] for run in group]
     cells: list[Cell] = []
     for background in chosen.fractions:
-        ratio = _ratio(task, chosen, background, mine, dense, rng)
+        ratio = ratio_to_dense(
+            task, chosen, background, mine, dense, efficiencies=task.working_points, rng=rng
+        )
         for index, point in enumerate(task.working_points):
             curves = [one["discriminants"][chosen.signal] for one in told]
             cells.append(_cell(told, curves, chosen.signal, background, point, index, ratio))
     return cells
 
 
-def _ratio(
+def ratio_to_dense(
     task: Task,
     chosen: Discriminant,
     background: str,
-    mine: _Scores | None,
-    dense: _Scores | None,
+    mine: Scores | None,
+    dense: Scores | None,
+    *,
+    efficiencies: Sequence[float],
     rng: np.random.Generator,
 ) -> PairedRatio:
-    """Ratios at all working points; one without error for the dense tagger itself, nan without."""
-    points = np.array(task.working_points)
+    """Ratios of rejections to the dense tagger's on the same jets, by a paired bootstrap.
+
+    One without error for the dense tagger itself (`mine` is `dense`), nan where one is missing.
+    """
+    points = np.array(efficiencies)
     if mine is None or dense is None or mine.value.shape[0] == 0:
         return PairedRatio(*(np.full_like(points, math.nan) for _ in range(4)))
     if mine is dense:

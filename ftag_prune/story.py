@@ -1,0 +1,225 @@
+"""What the report of a study says: the answer first, then figures, tables and provenance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ftag_prune.config import Study
+from ftag_prune.figures import captions
+from ftag_prune.flavours import FLAVOURS, TASKS, Task
+from ftag_prune.record import provenance, read_json
+from ftag_prune.report import Figure, Section, Table, page
+from ftag_prune.summary import Cell, read_cells
+from ftag_prune.tensors import description
+
+__all__ = ["answer", "tell"]
+
+# "Nothing lost" means: the ratio to dense does not fall below this at 95 % confidence.
+TOLERANCE = 0.10
+_ONE_SIDED = 1.645
+
+
+def tell(study: Study, folder: Path) -> str:
+    """Report of a finished study in `folder`, as one HTML page."""
+    sections, answers = [], []
+    for task in study.grid.tasks:
+        cells = read_cells(folder / "tables" / f"{task}.csv")
+        answers += answer(cells, TASKS[task])
+        sections += _sections(study, TASKS[task], cells, folder)
+    return page(
+        title=f"How small can the tagger be? Study “{study.study}”",
+        summary=[*answers, _reading(study)],
+        sections=[*sections, _controls(study, folder)],
+        provenance=_provenance(study, folder),
+    )
+
+
+def answer(cells: Iterable[Cell], task: Task) -> list[str]:
+    """One sentence for each network: how far it can be pruned, judged on all backgrounds."""
+    points = _by_point(cells, task)
+    sentences = []
+    for network in dict.fromkeys(network for network, _, _ in points):
+        mine = {key: found for key, found in points.items() if key[0] == network}
+        safe = [found for found in mine.values() if all(map(_nothing_lost, found))]
+        dense = next((found for key, found in mine.items() if key[1] == "dense"), None)
+        if dense is None:
+            continue
+        best = min(safe, key=lambda found: found[0].left, default=dense)
+        sentences.append(_sentence(task, network, best))
+    return sentences
+
+
+def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, int], list[Cell]]:
+    """Cells at the headline working point, the backgrounds of one tagger together."""
+    points: dict[tuple[str, str, int], list[Cell]] = {}
+    for cell in cells:
+        if cell.signal == task.signal and cell.working_point == task.working_point:
+            points.setdefault((cell.network, cell.strategy, cell.left), []).append(cell)
+    return points
+
+
+def _nothing_lost(cell: Cell) -> bool:
+    """At 95 % confidence the ratio to dense lies above 1 - TOLERANCE."""
+    return cell.ratio - _ONE_SIDED * cell.ratio_error >= 1 - TOLERANCE
+
+
+def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
+    first = best[0]
+    start = f"{_plain(task)}, {network.removeprefix('w')} nodes a layer: "
+    if first.strategy == "dense":
+        return (
+            f"{start}no pruned fraction of this study is shown to keep all rejections within "
+            f"{100 * TOLERANCE:g} % of the dense tagger at 95 % confidence."
+        )
+    ratios = "; ".join(
+        f"{FLAVOURS[cell.background].label} {cell.ratio:.2f} ± {cell.ratio_error:.2f}"
+        for cell in best
+    )
+    return (
+        f"{start}{first.left} of {first.nodes} nodes ({100 * first.pruned:.3g} % pruned, "
+        f"{first.parameters:,.0f} parameters) keep every rejection at "
+        f"{100 * task.working_point:g} % efficiency within {100 * TOLERANCE:g} % of the dense "
+        f"tagger at 95 % confidence (ratio to dense: {ratios})."
+    )
+
+
+def _reading(study: Study) -> str:
+    return (
+        "How to read this page: each network was trained once without gates (dense) and once for "
+        "each pruned fraction with a shadow network that switches nodes off; then exactly the asked "
+        "number of nodes was kept, the others were cut out, and the smaller network was fine-tuned. "
+        "All numbers are measured on that compacted network with jets of events that no training "
+        f"has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is one "
+        "over the efficiency for a background, at the stated efficiency for the signal."
+    )
+
+
+def _sections(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[Section]:
+    figures = _figures(study, task, folder)
+    main = [figures[name] for name in figures if name.startswith(("pruned", "strategies"))]
+    rest = [figures[name] for name in figures if not name.startswith(("pruned", "strategies"))]
+    return [
+        Section(
+            title=f"{_plain(task)}: rejection against pruned nodes",
+            text=[_definition(task)],
+            figures=main,
+            tables=[_table(task, cells)],
+        ),
+        Section(
+            title=f"{_plain(task)}: ROC curves and trainings",
+            text=[],
+            figures=rest,
+            tables=[],
+        ),
+    ]
+
+
+def _figures(study: Study, task: Task, folder: Path) -> dict[str, Figure]:
+    place = folder / "figures" / task.name
+    return {
+        name: Figure(png=place / f"{name}.png", caption=text, csv=place / f"{name}.csv")
+        for name, text in captions(study, task.name).items()
+    }
+
+
+def _definition(task: Task) -> str:
+    chosen = task.discriminants[0]
+    below = " + ".join(f"{share:g} p({name})" for name, share in chosen.fractions.items())
+    return f"Discriminant: ln[ p({chosen.signal}) / ({below}) ]."
+
+
+def _table(task: Task, cells: Iterable[Cell]) -> Table:
+    columns = ["network", "strategy", "pruned / %", "nodes left", "reached", "parameters"]
+    for name in task.backgrounds:
+        columns += [f"{name} rejection", f"{name} ratio to dense"]
+    rows = []
+    for found in _by_point(cells, task).values():
+        first = found[0]
+        row: list[str | int | float] = [
+            first.network,
+            first.strategy,
+            f"{100 * first.pruned:.1f}",
+            first.left,
+            f"{first.reached:.1f}",
+            f"{first.parameters:.0f}",
+        ]
+        for cell in found:
+            row += [_with_error(cell.rejection, cell.error), _ratio(cell)]
+        rows.append(row)
+    return Table(
+        caption=f"{_plain(task)} at {100 * task.working_point:g} % efficiency",
+        columns=columns,
+        rows=rows,
+        note="Rejection: mean over the trainings ± statistical error and spread in quadrature. "
+        "Ratio: to the dense tagger of the same network on the same jets, error from a paired "
+        "bootstrap. “Reached” is what the strategy had left open by itself before the freeze to "
+        "the exact number.",
+    )
+
+
+def _with_error(value: float, error: float) -> str:
+    if not math.isfinite(value):
+        return "no jet passes"
+    digits = 1 if value < 100 else 0
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _ratio(cell: Cell) -> str:
+    if not math.isfinite(cell.ratio):
+        return "–"
+    return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_error:.3f}"
+
+
+def _controls(study: Study, folder: Path) -> Section:
+    """Checks that the pruning is what it says."""
+    told = [read_json(folder / "runs" / run.name / "run.json") for run in study.runs()]
+    pruned = [one for one in told if one["asked"] is not None]
+    exact = sum(one["left"] == one["asked"] for one in pruned)
+    largest = max((one["compaction_difference"] for one in pruned), default=0.0)
+    jets = [_jets_row(task, folder) for task in study.grid.tasks]
+    return Section(
+        title="Checks and samples",
+        text=[
+            f"{exact} of {len(pruned)} pruned networks have exactly the asked number of nodes, "
+            "counted on the compacted network.",
+            "Largest difference of a logit between gated and compacted network, over all runs: "
+            f"{largest:.1e}.",
+        ],
+        figures=[],
+        tables=[
+            Table(
+                caption="Prepared jets",
+                columns=["task", "split", "class", "jets"],
+                rows=[row for rows in jets for row in rows],
+                note="Split by event number; training weights give the classes of a task the same "
+                "kinematic spectrum.",
+            )
+        ],
+    )
+
+
+def _jets_row(task: str, folder: Path) -> list[list[str | int | float]]:
+    about = description(folder / "jets" / task / "train.h5")
+    return [
+        [task, split, name, number]
+        for split, classes in about.counts.items()
+        for name, number in classes.items()
+    ]
+
+
+def _provenance(study: Study, folder: Path) -> dict[str, str]:
+    about = {task: description(folder / "jets" / task / "train.h5") for task in study.grid.tasks}
+    versions = provenance()["versions"]
+    return {
+        "study": study.study,
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        **{f"jets of {task}": one.fingerprint for task, one in about.items()},
+        "seeds": ", ".join(map(str, study.grid.seeds)),
+        "configuration": study.model_dump_json(indent=1),
+    }
+
+
+def _plain(task: Task) -> str:
+    return {"single_b": "Single-b", "hbb_cc": "Hbb/cc"}.get(task.name, task.name)

@@ -1,0 +1,49 @@
+rule figures:
+    input:
+        study=f"{FOLDER}/study.json",
+        table=f"{FOLDER}/tables/{{task}}.csv",
+    output:
+        report(
+            directory(f"{FOLDER}/figures/{{task}}"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{task}",
+            labels={"figure": "{name}"},
+        ),
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
+    log:
+        f"{LOGS}/figures/{{task}}.log",
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=15,
+    conda:
+        ENVIRONMENT
+    shell:
+        "ftag-prune figures {input.study:q} {params.runs:q} {input.table:q} {output:q}"
+        " --task {wildcards.task} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        study=f"{FOLDER}/study.json",
+        tables=expand(f"{FOLDER}/tables/{{task}}.csv", task=study.grid.tasks),
+        figures=expand(f"{FOLDER}/figures/{{task}}", task=study.grid.tasks),
+    output:
+        report(f"{FOLDER}/report.html", caption="../report/page.rst", category="Report"),
+    params:
+        folder=FOLDER,
+        version=__version__,
+    log:
+        f"{LOGS}/report.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    shell:
+        "ftag-prune report {input.study:q} {params.folder:q} {output:q} > {log:q} 2>&1"
