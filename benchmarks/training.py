@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def peak() -> float:
 def operations(width: int, batch: int) -> int:
     """Of a step: forward, gradients of the weights, gradients of all but the first inputs."""
     sizes = [INPUTS, *[width] * DEPTH, CLASSES]
-    products = [2 * batch * first * second for first, second in zip(sizes[:-1], sizes[1:])]
+    products = [2 * batch * first * second for first, second in pairwise(sizes)]
     return 3 * sum(products) - products[0]
 
 
@@ -63,7 +64,7 @@ def products_only(width: int, batch: int) -> Callable[[], object]:
     sizes = [INPUTS, *[width] * DEPTH, CLASSES]
     layers = [
         (torch.randn(batch, first), torch.randn(second, first), torch.randn(batch, second))
-        for first, second in zip(sizes[:-1], sizes[1:])
+        for first, second in pairwise(sizes)
     ]
 
     def work() -> None:

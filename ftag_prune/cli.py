@@ -156,7 +156,7 @@ def summary(study: Existing, folder: Existing, table: Existing, *, task: str) ->
 def figures(
     study: Existing, folder: Existing, table: Existing, out: Existing, *, task: str
 ) -> None:
-    """Draw the figures of one task of STUDY from its runs in FOLDER and its TABLE (csv) into OUT."""
+    """Draw the figures of one task of STUDY, its runs in FOLDER, its TABLE (csv), into OUT."""
     from ftag_prune.figures import draw
 
     for saved in draw(_study(study), task, folder, table, out):

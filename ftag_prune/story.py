@@ -87,11 +87,11 @@ def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
 
 def _reading(study: Study) -> str:
     return (
-        "How to read this page: each network was trained once without gates (dense) and once for "
-        "each pruned fraction with a shadow network that switches nodes off; then exactly the asked "
-        "number of nodes was kept, the others were cut out, and the smaller network was fine-tuned. "
-        "All numbers are measured on that compacted network with jets of events that no training "
-        f"has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is one "
+        "How to read this page: each network was trained once without gates (dense) and once "
+        "for each pruned fraction with a shadow network that switches nodes off; then exactly "
+        "the asked number of nodes was kept, the others were cut out, and the smaller network was "
+        "fine-tuned. All numbers are measured on that compacted network with jets of events that "
+        f"no training has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is one "
         "over the efficiency for a background, at the stated efficiency for the signal."
     )
 
@@ -168,7 +168,7 @@ def _with_error(value: float, error: float) -> str:
 
 def _ratio(cell: Cell) -> str:
     if not math.isfinite(cell.ratio):
-        return "–"
+        return "none"
     return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_error:.3f}"
 
 
