@@ -1,6 +1,7 @@
 """From jets to rejection-versus-pruning figures: generate, prepare, train, evaluate, figures, report."""
 
-import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,12 +24,15 @@ if not workflow.configfiles:
 
 
 try:
-    study = validated(Study, config, where=str((workflow.configfiles or ["demo.yaml"])[-1]))
+    study = validated(
+        Study, config, where=str((workflow.configfiles or ["demo.yaml"])[-1])
+    )
 except FtagPruneError as wrong:
     raise WorkflowError(str(wrong)) from None
 
-# `ftag-prune` stands beside the Python that runs Snakemake, whether or not its folder is in PATH.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+# `ftag-prune` stands beside the Python that runs Snakemake, whether or not that is activated.
+if not shutil.which("ftag-prune"):
+    shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 FOLDER = str(study.folder)
 LOGS = f"{FOLDER}/logs"

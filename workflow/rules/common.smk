@@ -20,7 +20,9 @@ def files_of(task):
     made = study.samples[task].generate
     if made is None:
         return card_files(task)
-    return [f"{FOLDER}/generated/{task}/{name}{made.suffix}" for name in shards_of(task)]
+    return [
+        f"{FOLDER}/generated/{task}/{name}{made.suffix}" for name in shards_of(task)
+    ]
 
 
 def card_files(task):

@@ -5,19 +5,19 @@ rule evaluate:
         test=lambda w: prepared(task_of(w.chunk), ["test"]),
     output:
         f"{FOLDER}/chunks/{{chunk}}.evaluated.json",
-    params:
-        runs=f"{FOLDER}/runs",
-        version=__version__,
     log:
         f"{LOGS}/evaluate/{{chunk}}.log",
     benchmark:
         f"{LOGS}/evaluate/{{chunk}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
     shell:
         "ftag-prune evaluate {input.chunk:q} {input.test:q} {params.runs:q} {output:q} > {log:q} 2>&1"
 
@@ -30,16 +30,16 @@ rule summary:
         ],
     output:
         f"{FOLDER}/tables/{{task}}.csv",
-    params:
-        runs=f"{FOLDER}/runs",
-        version=__version__,
     log:
         f"{LOGS}/summary/{{task}}.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
     shell:
         "ftag-prune summary {input.study:q} {params.runs:q} {output:q} --task {wildcards.task} > {log:q} 2>&1"

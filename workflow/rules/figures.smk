@@ -11,17 +11,17 @@ rule figures:
             subcategory="{task}",
             labels={"figure": "{name}"},
         ),
-    params:
-        runs=f"{FOLDER}/runs",
-        version=__version__,
     log:
         f"{LOGS}/figures/{{task}}.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1500,
         runtime=15,
-    conda:
-        ENVIRONMENT
+    params:
+        runs=f"{FOLDER}/runs",
+        version=__version__,
     shell:
         "ftag-prune figures {input.study:q} {params.runs:q} {input.table:q} {output:q}"
         " --task {wildcards.task} > {log:q} 2>&1"
@@ -34,16 +34,16 @@ rule report:
         figures=expand(f"{FOLDER}/figures/{{task}}", task=study.grid.tasks),
     output:
         report(f"{FOLDER}/report.html", caption="../report/page.rst", category="Report"),
-    params:
-        folder=FOLDER,
-        version=__version__,
     log:
         f"{LOGS}/report.log",
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        folder=lambda w, output: str(Path(output[0]).parent),
+        version=__version__,
     shell:
         "ftag-prune report {input.study:q} {params.folder:q} {output:q} > {log:q} 2>&1"

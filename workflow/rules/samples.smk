@@ -1,6 +1,18 @@
 rule generate:
     output:
         f"{FOLDER}/generated/{{task}}/{{shard}}{{suffix}}",
+    log:
+        f"{LOGS}/generate/{{task}}/{{shard}}{{suffix}}.log",
+    benchmark:
+        f"{LOGS}/generate/{{task}}/{{shard}}{{suffix}}.tsv"
+    wildcard_constraints:
+        suffix=r"\.root|\.h5",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
     params:
         process=lambda w: shards_of(w.task)[w.shard].process,
         jets=lambda w: shards_of(w.task)[w.shard].jets,
@@ -11,18 +23,6 @@ rule generate:
             if study.samples[w.task].generate.multiple_interactions
             else "--no-multiple-interactions"
         ),
-    log:
-        f"{LOGS}/generate/{{task}}/{{shard}}{{suffix}}.log",
-    benchmark:
-        f"{LOGS}/generate/{{task}}/{{shard}}{{suffix}}.tsv"
-    wildcard_constraints:
-        suffix=r"\.root|\.h5",
-    threads: 1
-    resources:
-        mem_mb=1500,
-        runtime=60,
-    conda:
-        ENVIRONMENT
     shell:
         "ftag-prune generate {output:q} --task {wildcards.task} --process {params.process}"
         " --jets {params.jets} --first-event {params.first_event} --seed {params.seed}"
@@ -37,23 +37,27 @@ rule prepare:
         f"{FOLDER}/jets/{{task}}/train.h5",
         f"{FOLDER}/jets/{{task}}/val.h5",
         f"{FOLDER}/jets/{{task}}/test.h5",
-    params:
-        folder=lambda w, output: str(Path(output[0]).parent),
-        split=lambda w: " ".join(map(str, study.samples[w.task].split.model_dump().values())),
-        constituents=lambda w: (
-            "--constituents" if study.samples[w.task].constituents else "--no-constituents"
-        ),
-        version=__version__,
     log:
         f"{LOGS}/prepare/{{task}}.log",
     benchmark:
         f"{LOGS}/prepare/{{task}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        folder=lambda w, output: str(Path(output[0]).parent),
+        split=lambda w: " ".join(
+            map(str, study.samples[w.task].split.model_dump().values())
+        ),
+        constituents=lambda w: (
+            "--constituents"
+            if study.samples[w.task].constituents
+            else "--no-constituents"
+        ),
+        version=__version__,
     shell:
         "ftag-prune prepare {input.card:q} {params.folder:q} {input.files:q} --split {params.split}"
         " {params.constituents} > {log:q} 2>&1"

@@ -1,13 +1,13 @@
 rule plan:
     output:
         f"{FOLDER}/chunks/{{chunk}}.json",
-    params:
-        runs=lambda w: CHUNKS[w.chunk].model_dump_json(indent=1),
     log:
         f"{LOGS}/plan/{{chunk}}.log",
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        runs=lambda w: CHUNKS[w.chunk].model_dump_json(indent=1),
     shell:
         "printf '%s\\n' {params.runs:q} > {output:q} 2> {log:q}"
 
@@ -15,13 +15,13 @@ rule plan:
 rule study:
     output:
         f"{FOLDER}/study.json",
-    params:
-        study=study.model_dump_json(indent=1),
     log:
         f"{LOGS}/study.log",
     localrule: True
     conda:
         ENVIRONMENT
+    params:
+        study=study.model_dump_json(indent=1),
     shell:
         "printf '%s\\n' {params.study:q} > {output:q} 2> {log:q}"
 
@@ -34,19 +34,19 @@ rule train:
         jets=lambda w: prepared(task_of(w.chunk), ["train", "val"]),
     output:
         f"{FOLDER}/chunks/{{chunk}}.trained.json",
-    params:
-        jets=lambda w, input: str(Path(input.jets[0]).parent),
-        runs=f"{FOLDER}/runs",
-        version=__version__,
     log:
         f"{LOGS}/train/{{chunk}}.log",
     benchmark:
         f"{LOGS}/train/{{chunk}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        jets=lambda w, input: str(Path(input.jets[0]).parent),
+        runs=f"{FOLDER}/runs",
+        version=__version__,
     shell:
         "ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"
