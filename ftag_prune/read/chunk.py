@@ -1,0 +1,55 @@
+"""A piece of a file as it was read, and what all formats have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ftag_prune.errors import ConfigError, SampleError, nearest
+from ftag_prune.expression import Array, Ragged
+
+__all__ = ["Chunk", "entries_per_step", "plain", "require"]
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+class Chunk(NamedTuple):
+    """Branches of consecutive jets; `tracks` without their prefix, all with the same rows."""
+
+    size: int
+    jets: Mapping[str, Array | Ragged]
+    tracks: Mapping[str, Ragged]
+
+
+def require(wanted: Iterable[str], known: Iterable[str], *, where: str) -> None:
+    """SampleError for the first branch that is not there; `where` is file and tree or dataset."""
+    there = set(known)
+    for name in wanted:
+        if name not in there:
+            raise SampleError(f"{where}: no branch '{name}'{nearest(name, there)}")
+
+
+def plain(array: Array, *, branch: str, where: str) -> Array:
+    """Contiguous numbers in native byte order; half precision becomes single.
+
+    Contiguous, because NumPy's results may depend in the last digit on the stride.
+    """
+    if array.dtype.kind not in "biuf":
+        raise SampleError(f"{where}: branch '{branch}' holds {array.dtype}, not numbers")
+    native = array.dtype.newbyteorder("=")
+    kind = np.dtype(np.float32) if native == np.float16 else native
+    return np.ascontiguousarray(array, dtype=kind)
+
+
+def entries_per_step(step: int | str, bytes_per_jet: float) -> int:
+    """Jets that are read at once, from their number or from a memory like ``"100 MB"``."""
+    if isinstance(step, int) and not isinstance(step, bool) and step >= 1:
+        return step
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMG]?)B\s*", str(step))
+    if found is None:
+        raise ConfigError(f"step '{step}' is neither a number of jets nor a memory like '100 MB'")
+    memory = float(found.group(1)) * _UNITS[found.group(2)]
+    return max(1, int(memory / max(bytes_per_jet, 1.0)))

@@ -1,0 +1,104 @@
+"""The columns of one batch in the card's names, each computed when it is first asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ftag_prune.errors import ConfigError, SampleError
+from ftag_prune.expression import Array, Ragged, Rows, Value
+from ftag_prune.read.chunk import Chunk
+from ftag_prune.schema import Column, Entry, Plan
+
+__all__ = ["Columns"]
+
+
+class _KeyedError(ConfigError):
+    """Says already which expression cannot be computed; others only use its column."""
+
+
+class Columns:
+    """Values of a card's expressions for the jets of one chunk.
+
+    Parameters
+    ----------
+    plan : sources of the names in all expressions
+    chunk : the branches
+    where : file, for messages
+    """
+
+    def __init__(self, plan: Plan, chunk: Chunk, *, where: str) -> None:
+        self._plan, self._chunk, self._where = plan, chunk, where
+        self._known: dict[str, Value] = {}
+
+    def __len__(self) -> int:
+        return self._chunk.size
+
+    def per_jet(self, entry: Entry) -> Array:
+        """(jets,): values of an expression; ConfigError if it gives a value per track."""
+        value = self._value(entry)
+        if isinstance(value, Ragged):
+            raise ConfigError(
+                f"{self._where}: {entry.key}: '{entry.expression}' gives a value per track where "
+                f"one per jet is wanted, such as sum(...) or largest(..., 1)"
+            )
+        return value if isinstance(value, np.ndarray) else np.full(len(self), value)
+
+    def per_track(self, entry: Entry) -> Ragged:
+        """Values of an expression for all tracks; jets' values are repeated."""
+        value = self._value(entry)
+        if isinstance(value, Ragged):
+            return value
+        rows = self.rows
+        flat = value[rows.jet] if isinstance(value, np.ndarray) else np.full(len(rows.jet), value)
+        return Ragged(flat, rows)
+
+    @property
+    def rows(self) -> Rows:
+        """Numbers of tracks."""
+        for column in self._chunk.tracks.values():
+            return column.rows
+        raise ConfigError("constituents.variables: use no branch of the constituents")
+
+    def pick(self, keep: Array) -> Columns:
+        """Columns of the jets with a true `keep`, a flag (jets,)."""
+        if keep.all():
+            return self
+        rows: dict[int, tuple[Rows, Array]] = {}
+
+        def picked(column: Array | Ragged) -> Any:
+            if not isinstance(column, Ragged):
+                return column[keep]
+            if id(column.rows) not in rows:
+                number = np.flatnonzero(keep[column.rows.jet])
+                rows[id(column.rows)] = Rows(column.rows.counts[keep]), number
+            fewer, number = rows[id(column.rows)]
+            return Ragged(column.content[number], fewer)
+
+        chunk = Chunk(
+            int(np.count_nonzero(keep)),
+            {name: picked(column) for name, column in self._chunk.jets.items()},
+            {name: picked(column) for name, column in self._chunk.tracks.items()},
+        )
+        return Columns(self._plan, chunk, where=self._where)
+
+    def _value(self, entry: Entry) -> Value:
+        if entry.key not in self._known:
+            try:
+                value = entry.expression.value(lambda name: self._column(entry.sources[name]))
+            except _KeyedError:
+                raise
+            except ConfigError as wrong:
+                raise _KeyedError(f"{self._where}: {entry.key}: {wrong}") from None
+            self._known[entry.key] = value
+        return self._known[entry.key]
+
+    def _column(self, column: Column) -> Value:
+        plan, chunk = self._plan, self._chunk
+        if column.made:
+            return self._value((plan.jets if column.space == "jets" else plan.tracks)[column.name])
+        found = (chunk.jets if column.space == "jets" else chunk.tracks).get(column.name)
+        if found is None:
+            raise SampleError(f"{self._where}: branch '{column.name}' was not read")
+        return found
