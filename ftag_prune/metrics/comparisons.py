@@ -1,0 +1,167 @@
+"""Two taggers on the same jets, and one tagger over several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.metrics.ranking import (
+    Array,
+    Jets,
+    Ranking,
+    checked_efficiency,
+    jets_of,
+    nearest_cut,
+    rank,
+    share,
+)
+
+__all__ = ["Combined", "PairedRatio", "combine", "paired_ratio"]
+
+_INTERVAL = (0.16, 0.84)
+
+
+class PairedRatio(NamedTuple):
+    """Rejection of tagger a over that of tagger b on the same jets, in the shape of `efficiency`.
+
+    `low` and `high` bound the central 68 % of the bootstrap replicas and `error` is their standard
+    deviation. A replica in which nothing passes b (a) has the ratio 0 (inf), and widens the
+    interval on both sides if nothing passes either; `error` is inf if any replica is not finite.
+    """
+
+    ratio: Array
+    low: Array
+    high: Array
+    error: Array
+
+
+class Combined(NamedTuple):
+    """Mean over trainings that differ by their seed, and its two errors.
+
+    `statistical` is the mean of the errors: all seeds score the same test jets, whose fluctuation
+    does not average out. `spread` is the standard error of the mean, std / sqrt(seeds), and nan
+    for a single seed, which cannot know it.
+    """
+
+    mean: float
+    statistical: float
+    spread: float
+    seeds: int
+
+    @property
+    def total(self) -> float:
+        """Both errors in quadrature; the statistical one alone for a single seed."""
+        return float(np.hypot(self.statistical, np.nan_to_num(self.spread, nan=0.0, posinf=np.inf)))
+
+
+def paired_ratio(
+    signal_a: ArrayLike,
+    background_a: ArrayLike,
+    signal_b: ArrayLike,
+    background_b: ArrayLike,
+    *,
+    efficiency: ArrayLike,
+    replicas: int,
+    rng: np.random.Generator,
+    signal_weight: ArrayLike | None = None,
+    background_weight: ArrayLike | None = None,
+) -> PairedRatio:
+    """Ratio of two taggers' rejections on the same jets, with its error from a paired bootstrap.
+
+    Each replica draws as many jets as there are, with replacement, and shows the same jets to both
+    taggers: what they share cancels. Scores are sorted once, replicas only change jets' weights.
+
+    Parameters
+    ----------
+    signal_a, signal_b : (n,) or (seeds, n)
+        Discriminants of the same signal jets. The rejections of several seeds are averaged before
+        the ratio is taken; a and b may have different numbers of seeds.
+    background_a, background_b : (m,) or (seeds, m)
+        Discriminants of the same background jets.
+    efficiency : float or (k,), in (0, 1]
+        Wanted signal efficiency, as in `rejection`.
+    replicas : int
+        Bootstrap replicas; 500 give the error to 3 %.
+    """
+    wanted = checked_efficiency(np.asarray(efficiency, dtype=np.float64))
+    if replicas < 2:
+        raise FtagPruneError(f"a bootstrap needs at least 2 replicas, found {replicas}")
+    signals = _paired(signal_a, signal_b, signal_weight, "signal")
+    backgrounds = _paired(background_a, background_b, background_weight, "background")
+    taggers = [_rank_seeds(*jets) for jets in zip(signals, backgrounds, strict=True)]
+
+    def ratio(signal_jets: Array, background_jets: Array) -> Array:
+        a, b = (_mean_rejection(one, wanted, signal_jets, background_jets) for one in taggers)
+        with np.errstate(invalid="ignore"):
+            return a / b
+
+    weights = (signals[0].weight, backgrounds[0].weight)
+    drawn = np.array(
+        [ratio(*(w * _resample(len(w), rng) for w in weights)) for _ in range(replicas)]
+    )
+    low, high = (
+        np.sort(np.where(np.isnan(drawn), unknown, drawn), axis=0)[round(side * (replicas - 1))]
+        for side, unknown in zip(_INTERVAL, (0.0, np.inf), strict=True)
+    )
+    return PairedRatio(ratio(*weights), low, high, _deviation(drawn))
+
+
+def combine(values: Sequence[float] | Array, errors: Sequence[float] | Array) -> Combined:
+    """Mean of one number over seeds, its statistical error and its spread kept apart.
+
+    An infinite value (nothing passed in one training) makes mean and spread infinite.
+    """
+    x, sigma = np.asarray(values, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    if x.ndim != 1 or x.shape != sigma.shape or len(x) == 0:
+        raise FtagPruneError(
+            f"values of seeds need one error each, found shapes {x.shape} and {sigma.shape}"
+        )
+    spread = float(_deviation(x)) / len(x) ** 0.5 if len(x) > 1 else np.nan
+    return Combined(float(x.mean()), float(sigma.mean()), spread, len(x))
+
+
+def _paired(a: ArrayLike, b: ArrayLike, weight: ArrayLike | None, kind: str) -> tuple[Jets, Jets]:
+    """Scores of two taggers on the same jets."""
+    if np.shape(a)[-1:] != np.shape(b)[-1:]:
+        raise FtagPruneError(
+            f"a paired ratio needs the same {kind} jets for both taggers, "
+            f"found shapes {np.shape(a)} and {np.shape(b)}"
+        )
+    return jets_of(a, weight, kind), jets_of(b, weight, kind)
+
+
+def _rank_seeds(signal: Jets, background: Jets) -> list[Ranking]:
+    """One ranking for each seed of a tagger."""
+    seeds = len(signal.scores), len(background.scores)
+    if seeds[0] != seeds[1]:
+        raise FtagPruneError(
+            f"signal and background of one tagger need the same seeds, found {seeds[0]}, {seeds[1]}"
+        )
+    return [rank(*scores) for scores in zip(signal.scores, background.scores, strict=True)]
+
+
+def _mean_rejection(
+    rankings: Sequence[Ranking], wanted: Array, signal_weight: Array, background_weight: Array
+) -> Array:
+    """Rejection averaged over seeds, in the shape of `wanted`."""
+    values = []
+    for one in rankings:
+        cut = nearest_cut(share(one.signal, one.signal_above, signal_weight), wanted)
+        mistag = share(one.background, one.background_above[cut], background_weight)
+        values.append(np.divide(1, mistag, out=np.full_like(mistag, np.inf), where=mistag > 0))
+    return np.asarray(np.mean(values, axis=0))
+
+
+def _resample(jets: int, rng: np.random.Generator) -> NDArray[Any]:
+    """How often each jet is drawn when as many jets are drawn with replacement."""
+    return np.bincount(rng.integers(jets, size=jets), minlength=jets)
+
+
+def _deviation(values: Array) -> Array:
+    """Sample standard deviation along the first axis; inf where a value is not finite."""
+    finite = np.isfinite(values).all(axis=0)
+    return np.where(finite, np.std(np.where(finite, values, 0.0), axis=0, ddof=1), np.inf)

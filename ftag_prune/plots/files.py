@@ -1,0 +1,68 @@
+"""A figure as PDF and PNG, and the numbers behind it as CSV, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ftag_prune.record import atomic, write_csv
+
+__all__ = ["Saved", "rows", "save"]
+
+# Without the date (PDF) and the version of matplotlib (PNG) equal figures have equal bytes.
+_METADATA: Mapping[str, dict[str, None]] = {
+    ".pdf": {"CreationDate": None},
+    ".png": {"Software": None},
+}
+_DOTS_PER_INCH = 200
+
+
+class Saved(NamedTuple):
+    """The three files of a figure."""
+
+    pdf: Path
+    png: Path
+    csv: Path
+
+
+def save(fig: Figure, stem: Path, rows: Sequence[Mapping[str, Any]]) -> Saved:
+    """Write `stem`.pdf, `stem`.png and `stem`.csv, each whole or not at all.
+
+    Call it inside `atlas_style`, because part of a style acts when a figure is drawn.
+
+    Parameters
+    ----------
+    stem : Path
+        Path without suffix; dots in its name stay.
+    rows : sequence of mappings
+        The numbers behind the figure, as `rows` makes them from what a figure takes.
+    """
+    files = Saved(*(stem.with_name(stem.name + suffix) for suffix in (".pdf", ".png", ".csv")))
+    for path in (files.pdf, files.png):
+        with atomic(path) as temporary:
+            fig.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=_METADATA[path.suffix])
+    write_csv(files.csv, rows)
+    return files
+
+
+def rows(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """Flat rows from what a figure takes: scalars are repeated beside each entry of the arrays.
+
+    Parameters
+    ----------
+    records : sequence of NamedTuple
+        Their sequence fields have one common length each; None becomes an empty cell.
+    """
+    flat = []
+    for record in records:
+        fields = record._asdict()
+        columns = {k: np.ndarray.tolist(np.asarray(v)) for k, v in fields.items() if np.ndim(v)}
+        flat += [
+            fields | dict(zip(columns, entry, strict=True))
+            for entry in zip(*columns.values(), strict=True)
+        ]
+    return flat
