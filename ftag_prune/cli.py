@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_QUIET = 60.0  # seconds between two lines of progress in a log
+
 Existing = Annotated[Path, typer.Argument(show_default=False)]
+Task = Annotated[str, typer.Option(help="single_b or hbb_cc.")]
 
 
 def main() -> None:
@@ -51,6 +57,29 @@ def _root(
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
+
+
+@contextmanager
+def _counter(what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar that counts on a terminal; a line a minute in a log."""
+    if sys.stderr.isatty():
+        from rich.progress import Progress
+
+        with Progress(transient=True) as progress:
+            bar = progress.add_task(what, total=None)
+            yield lambda number: progress.update(
+                bar, completed=number, description=f"{number} {what}"
+            )
+        return
+    last = time.monotonic()
+
+    def say(number: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _QUIET:
+            last = time.monotonic()
+            _say(f"{number} {what}")
+
+    yield say
 
 
 def _chunk(path: Path) -> Chunk:
@@ -86,7 +115,7 @@ def runs(study: Existing) -> None:
 def generate(
     out: Existing,
     *,
-    task: Annotated[str, typer.Option(help="single_b or hbb_cc.")],
+    task: Task,
     process: Annotated[str, typer.Option(help="ttbar, zprime; hbb, hcc, qcd, top.")],
     jets: Annotated[int, typer.Option(help="Accepted jets in the file.")],
     seed: Annotated[int, typer.Option(help="Same seed, same jets.")] = 1,
@@ -107,7 +136,46 @@ def generate(
         first_event=first_event,
         multiple_interactions=multiple_interactions,
     )
-    _say(f"{out}: {made}")
+    reasons = ", ".join(f"{number} {reason}" for reason, number in made.dropped.items())
+    _say(f"{out}: {made.jets} jets of {made.events} events; dropped: {reasons or 'none'}")
+
+
+@app.command()
+def prepare(
+    card: Existing,
+    out: Existing,
+    files: Annotated[list[Path] | None, typer.Argument(help="Instead of the card's own.")] = None,
+    *,
+    split: Annotated[
+        tuple[int, int, int], typer.Option(help="Tenths of the events: train, val, test.")
+    ] = (6, 1, 3),
+    constituents: Annotated[bool, typer.Option(help="Keep the tracks.")] = False,
+) -> None:
+    """Select, label, split, weigh and write the jets of CARD (yaml) into the folder OUT."""
+    from ftag_prune.config import Split
+    from ftag_prune.prepare import prepare as write
+    from ftag_prune.schema import load_card
+    from ftag_prune.spec import validated
+
+    described = load_card(card)
+    tenths = validated(
+        Split, dict(zip(("train", "val", "test"), split, strict=True)), where="--split"
+    )
+    with _counter(f"jets of {described.name}") as count:
+        done = write(
+            described,
+            files or described.paths(),
+            out,
+            split=tenths,
+            constituents=constituents,
+            progress=count,
+        )
+    counts = done.counts
+    _say(f"{counts.read} jets read, {counts.unlabelled} of no class")
+    for cut, rejected in counts.rejected.items():
+        _say(f"{sum(rejected.values())} rejected by '{cut}'")
+    for name, kept in counts.kept.items():
+        _say(f"{name}: " + ", ".join(f"{number} {flavour}" for flavour, number in kept.items()))
 
 
 @app.command()
@@ -144,7 +212,7 @@ def evaluate(chunk: Existing, test: Existing, out: Existing, manifest: Existing)
 
 
 @app.command()
-def summary(study: Existing, folder: Existing, table: Existing, *, task: str) -> None:
+def summary(study: Existing, folder: Existing, table: Existing, *, task: Task) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
     from ftag_prune.summary import summarise, write_cells
 
@@ -154,7 +222,7 @@ def summary(study: Existing, folder: Existing, table: Existing, *, task: str) ->
 
 @app.command()
 def figures(
-    study: Existing, folder: Existing, table: Existing, out: Existing, *, task: str
+    study: Existing, folder: Existing, table: Existing, out: Existing, *, task: Task
 ) -> None:
     """Draw the figures of one task of STUDY, its runs in FOLDER, its TABLE (csv), into OUT."""
     from ftag_prune.figures import draw

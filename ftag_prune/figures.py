@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ftag_prune import plots
 from ftag_prune.config import Run, Study
 from ftag_prune.flavours import FLAVOURS, TASKS, Task
+from ftag_prune.metrics import combine
 from ftag_prune.summary import (
     Cell,
     dense_of,
@@ -208,16 +209,15 @@ def _curve(
     ]
     asked = np.array(told[0]["asked_efficiency"])
     of_seeds = [one["backgrounds"][background] for one in told]
-    rejection = _array(of_seeds, "rejection").mean(axis=0)
-    spread = _array(of_seeds, "rejection").std(axis=0, ddof=1) if len(told) > 1 else 0 * rejection
-    error = np.hypot(_array(of_seeds, "error").mean(axis=0), spread / math.sqrt(len(told)))
+    pairs = zip(_array(of_seeds, "rejection").T, _array(of_seeds, "error").T, strict=True)
+    points = [combine(values, errors) for values, errors in pairs]
     pruned = 1 - _kept(group[0]) / sum(group[0].network.nodes)
     return plots.ModelCurve(
         "dense" if group[0].keep is None else f"{100 * pruned:.3g} %",
         pruned=pruned,
-        efficiency=asked,
-        rejection=rejection,
-        error=error,
+        efficiency=_array(of_seeds, "efficiency").mean(axis=0),
+        rejection=np.array([point.mean for point in points]),
+        error=np.array([point.total for point in points]),
         ratio_error=_paired_errors(drawing, group, dense, background, asked),
     )
 
@@ -252,7 +252,7 @@ def _layers(drawing: Drawing, _background: str) -> tuple[Figure, list[dict[str, 
     shapes = [_shape(drawing, run) for run in _shown(drawing)]
     fig, ax = plots.canvas()
     plots.layers(ax, shapes)
-    _label(ax, drawing, f"{_width(drawing.widest)} nodes a layer", above=True)
+    _label(ax, drawing, f"{_width(drawing.widest)} nodes a layer")
     return fig, plots.rows(shapes)
 
 

@@ -29,9 +29,9 @@ def tell(study: Study, folder: Path) -> str:
         answers += answer(cells, TASKS[task])
         sections += _sections(study, TASKS[task], cells, folder)
     return page(
-        title=f"How small can the tagger be? Study “{study.study}”",
+        f"How small can the tagger be? Study “{study.study}”",
+        [*sections, _controls(study, folder)],
         summary=[*answers, _reading(study)],
-        sections=[*sections, _controls(study, folder)],
         provenance=_provenance(study, folder),
     )
 
@@ -91,8 +91,9 @@ def _reading(study: Study) -> str:
         "for each pruned fraction with a shadow network that switches nodes off; then exactly "
         "the asked number of nodes was kept, the others were cut out, and the smaller network was "
         "fine-tuned. All numbers are measured on that compacted network with jets of events that "
-        f"no training has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is one "
-        "over the efficiency for a background, at the stated efficiency for the signal."
+        f"no training has seen, over {len(study.grid.seeds)} trainings with different seeds. "
+        "“Rejection” is one over the efficiency for a background, at the stated efficiency for "
+        "the signal."
     )
 
 
@@ -178,7 +179,7 @@ def _controls(study: Study, folder: Path) -> Section:
     pruned = [one for one in told if one["asked"] is not None]
     exact = sum(one["left"] == one["asked"] for one in pruned)
     largest = max((one["compaction_difference"] for one in pruned), default=0.0)
-    jets = [_jets_row(task, folder) for task in study.grid.tasks]
+    jets = [row for task in study.grid.tasks for row in _jets_rows(task, folder)]
     return Section(
         title="Checks and samples",
         text=[
@@ -191,22 +192,27 @@ def _controls(study: Study, folder: Path) -> Section:
         tables=[
             Table(
                 caption="Prepared jets",
-                columns=["task", "split", "class", "jets"],
-                rows=[row for rows in jets for row in rows],
-                note="Split by event number; training weights give the classes of a task the same "
+                columns=["task", "", "class", "jets"],
+                rows=jets,
+                note="A rejected jet is counted at the first cut that it fails; every jet that was "
+                "read stands in one of these rows. Split by event number; training weights give the classes of a task the same "
                 "kinematic spectrum.",
             )
         ],
     )
 
 
-def _jets_row(task: str, folder: Path) -> list[list[str | int | float]]:
-    about = description(folder / "jets" / task / "train.h5")
-    return [
+def _jets_rows(task: str, folder: Path) -> list[list[str | int | float]]:
+    """Where every jet of a sample went."""
+    counts = description(folder / "jets" / task / "train.h5").counts
+    rows: list[list[str | int | float]] = [
         [task, split, name, number]
-        for split, classes in about.counts.items()
+        for split, classes in counts["kept"].items()
         for name, number in classes.items()
     ]
+    for cut, classes in counts["rejected"].items():
+        rows.append([task, f"rejected by cut on {cut}", "all", sum(classes.values())])
+    return [*rows, [task, "of no class", "", counts["unlabelled"]]]
 
 
 def _provenance(study: Study, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import h5py
 import numpy as np
@@ -268,13 +268,10 @@ def write_cells(path: Path, cells: Sequence[Cell]) -> None:
 
 def read_cells(path: Path) -> list[Cell]:
     """Cells of a CSV that `write_cells` wrote."""
-    kinds = {"int": int, "float": float, "str": str}
+    kinds = get_type_hints(Cell)
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     try:
-        return [
-            Cell(**{name: kinds[kind](row[name]) for name, kind in Cell.__annotations__.items()})
-            for row in rows
-        ]
+        return [Cell(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
     except (KeyError, ValueError) as broken:
         raise FtagPruneError(f"{path}: not a table of results ({broken})") from None
