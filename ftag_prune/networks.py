@@ -13,7 +13,11 @@ from ftag_prune.architecture import Architecture
 
 __all__ = ["Axis", "Layer", "Network", "build"]
 
-_ACTIVATIONS = {"relu": nn.functional.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": nn.functional.relu,
+    "gelu": nn.functional.gelu,
+    "tanh": torch.tanh,
+}
 
 
 class Axis(NamedTuple):
@@ -58,7 +62,7 @@ class Network(nn.Module):
         self.register_buffer("std", std.clone())
         widths = (len(mean), *architecture.hidden, classes)
         self.linear = nn.ModuleList(nn.Linear(first, second) for first, second in pairwise(widths))
-        self._activation: Callable[[Tensor], Tensor] = _ACTIVATIONS[architecture.activation]
+        self._activation = _ACTIVATIONS[architecture.activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (jets, classes) of x (jets, inputs); a missing input (NaN) stands at its mean."""

@@ -54,7 +54,8 @@ def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _
 
 def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:
     faults = broken.errors(include_url=False, include_context=False)
-    fault = faults[0]
+    # A misspelt key is also a missing one: the former says more.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     place, choices = _walk(kind, [str(part) for part in fault["loc"]])
     key = ".".join(place)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

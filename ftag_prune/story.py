@@ -195,8 +195,8 @@ def _controls(study: Study, folder: Path) -> Section:
                 columns=["task", "", "class", "jets"],
                 rows=jets,
                 note="A rejected jet is counted at the first cut that it fails; every jet that was "
-                "read stands in one of these rows. Split by event number; training weights give the classes of a task the same "
-                "kinematic spectrum.",
+                "read stands in one of these rows. Split by event number; training weights give "
+                "the classes of a task the same kinematic spectrum.",
             )
         ],
     )

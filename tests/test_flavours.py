@@ -11,6 +11,8 @@ def test_discriminants_cover_the_other_classes(task):
     for one in task.discriminants:
         assert {one.signal, *one.fractions} == set(task.classes)
         assert sum(one.fractions.values()) == pytest.approx(1)
+    assert tuple(task.shares) == task.classes
+    assert sum(task.shares.values()) == pytest.approx(1)
     assert task.signal in task.classes
     assert task.working_point in task.working_points
     assert set(task.classes) <= set(FLAVOURS)

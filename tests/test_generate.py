@@ -242,7 +242,7 @@ def test_same_arrays_in_another_process(folder: Path, large: dict[str, Shard]) -
         "generate(pathlib.Path(sys.argv[1]), **json.loads(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(path), json.dumps(HBB)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == ""  # no banner of Pythia or FastJet
     assert done.stderr == ""
     with h5py.File(path) as file:
@@ -467,7 +467,7 @@ def test_import_needs_no_optional_package() -> None:
         "import sys; sys.modules.update(pythia8mc=None, fastjet=None, uproot=None);"
         "import ftag_prune.generate"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_setting_that_pythia_refuses() -> None:

@@ -12,6 +12,7 @@ from small_samples import card, hdf5_card, small, write_hdf5, write_root
 
 from ftag_prune.config import Split
 from ftag_prune.errors import ConfigError, FtagPruneError, SampleError
+from ftag_prune.flavours import TASKS
 from ftag_prune.prepare import prepare
 from ftag_prune.prepare.balance import balance
 from ftag_prune.prepare.moments import moments
@@ -129,12 +130,14 @@ def test_mean_and_std_are_those_of_the_training_jets(made):
             assert file.attrs["track_std"][index] == pytest.approx(values.std(), rel=1e-12)
 
 
-def test_training_weights_make_the_classes_equal(made):
+def test_training_weights_give_the_classes_their_shares(made):
     files = opened(made[2])
     train = files["train"]["jets"][:]
     assert train["weight"].mean(dtype=np.float64) == pytest.approx(1, rel=1e-6)
     totals = [train["weight"][train["label"] == k].sum(dtype=np.float64) for k in range(4)]
-    assert totals == pytest.approx([len(train) / 4] * 4, rel=1e-5)
+    assert totals == pytest.approx(
+        [len(train) * share for share in TASKS["single_b"].shares.values()], rel=1e-5
+    )
     assert all((file["jets"]["weight"] > 0).all() for file in files.values())
 
 
@@ -305,7 +308,7 @@ class TestBalance:
         label = rng.integers(0, 2, 40_000)
         first = np.where(label, rng.exponential(50, 40_000), rng.exponential(80, 40_000))
         jets = self.jets(first, label)
-        made = balance(jets, ("pt", "eta"), classes=("a", "b"), where="here")
+        made = balance(jets, ("pt", "eta"), shares={"a": 0.5, "b": 0.5}, where="here")
         weight = made.weights(jets).astype(np.float64)
         edges = np.array([0, *made.edges[0], np.inf])
         assert len(edges) > 10
@@ -318,18 +321,42 @@ class TestBalance:
     def test_generator_weights_that_undo_a_bias_count(self):
         jets = self.jets([10] * 300 + [90] * 300, [0] * 400 + [1] * 200)
         jets["mc_weight"][:100] = 3
-        weight = balance(jets, ("pt", "eta"), classes=("a", "b"), where="here").weights(jets)
+        weight = balance(jets, ("pt", "eta"), shares={"a": 0.5, "b": 0.5}, where="here").weights(
+            jets
+        )
         assert weight[0] == pytest.approx(3 * weight[100], rel=1e-6)
+
+    def test_a_spectrum_that_was_biased_on_purpose_keeps_its_jets(self):
+        """Flat in pt with weights that fall by 1000: all jets count alike in the end."""
+        rng = np.random.default_rng(2)
+        first = rng.uniform(250, 1000, 40_000)
+        label = rng.integers(0, 2, 40_000)
+        jets = self.jets(first, label, weight=np.where(label == 1, (250 / first) ** 5, 1))
+        made = balance(jets, ("pt", "eta"), shares={"a": 0.5, "b": 0.5}, where="here")
+        for index in (0, 1):
+            weight = made.weights(jets)[label == index].astype(np.float64)
+            effective = weight.sum() ** 2 / (weight**2).sum()
+            assert effective > 0.97 * len(weight)
+
+    def test_classes_have_their_shares(self):
+        jets = self.jets([10] * 500 + [90] * 500, [0] * 900 + [1] * 100)
+        weight = balance(jets, ("pt", "eta"), shares={"a": 0.7, "b": 0.3}, where="here").weights(
+            jets
+        )
+        assert weight.mean() == pytest.approx(1)
+        assert weight[:900].sum() == pytest.approx(700)
 
     def test_no_factor_is_far_above_the_rest_of_its_class(self):
         jets = self.jets([10] * 4000 + [90] * 2 + [90] * 4000, [0] * 4002 + [1] * 4000)
-        made = balance(jets, ("pt", "eta"), classes=("a", "b"), where="here")
+        made = balance(jets, ("pt", "eta"), shares={"a": 0.5, "b": 0.5}, where="here")
         weight = made.weights(jets)
         assert weight[4001] / weight[0] == pytest.approx(20 / 0.5, rel=0.01)
 
     def test_missing_columns_do_no_harm(self):
         jets = self.jets([np.nan] * 50 + [10] * 50, [0, 1] * 50)
-        weight = balance(jets, ("pt", "eta"), classes=("a", "b"), where="here").weights(jets)
+        weight = balance(jets, ("pt", "eta"), shares={"a": 0.5, "b": 0.5}, where="here").weights(
+            jets
+        )
         assert np.isfinite(weight).all()
 
 

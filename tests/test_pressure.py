@@ -5,9 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ftag_prune.pressure import Fixed, Ladder, Pressure, Seen
 
-SEEN = Seen(
-    epoch=0, progress=0, nodes=96, pruned=0, target=0.75, class_loss=0.6, pruning_loss=0.5
-)
+SEEN = Seen(epoch=0, progress=0, nodes=96, pruned=0, target=0.75, class_loss=0.6, pruning_loss=0.5)
 
 
 def drawn(pressure, epochs):

@@ -191,5 +191,5 @@ def test_the_snakefile_reads_cards_without_heavy_imports():
         "print({'torch', 'uproot', 'h5py', 'matplotlib', 'awkward'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"

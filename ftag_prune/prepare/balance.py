@@ -1,8 +1,8 @@
-"""Training weights: every class with the same spectrum, and as heavy as the others."""
+"""Training weights: every class with the same spectrum, and with its share of the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,16 +47,21 @@ def blocks(size: int, length: int = BLOCK) -> Iterator[slice]:
         yield slice(begin, min(begin + length, size))
 
 
-def balance(jets: Array, columns: Sequence[str], *, classes: Sequence[str], where: str) -> Balance:
+def balance(
+    jets: Array, columns: Sequence[str], *, shares: Mapping[str, float], where: str
+) -> Balance:
     """Make the classes of the training jets alike in two columns.
 
-    The target is the mean of the classes' shapes; the ratio to it is at most 20. The weights of
-    each class add up to the same number, and their mean over all training jets is one.
+    The target is the mean of the shapes in which the classes were generated, unweighted, because
+    there they have the most jets: a spectrum that was biased on purpose stays so. A bin is drawn
+    up at most 20 times. The weights of a class add up to its share, and to a mean of one over all
+    training jets.
 
     Parameters
     ----------
     jets : (n,), records with the columns, ``label`` and ``mc_weight``
     columns : two names
+    shares : of the training weight, by class in the order of ``label``; their sum is one
 
     Raises
     ------
@@ -64,22 +69,22 @@ def balance(jets: Array, columns: Sequence[str], *, classes: Sequence[str], wher
         If the generator's weights of a class do not add up to a positive number.
     """
     axes = (columns[0], columns[1])
-    number = np.bincount(jets["label"], minlength=len(classes))
+    number = np.bincount(jets["label"], minlength=len(shares))
     edges = _edges(jets, axes, smallest=int(number.min()))
-    spectra = _histogram(jets, axes, edges, len(classes))
+    spectra, counts = _histograms(jets, axes, edges, len(shares))
     heavy = spectra.sum(axis=(1, 2))
-    for name, total in zip(classes, heavy, strict=True):
+    for name, total in zip(shares, heavy, strict=True):
         if not total > 0:
             raise SampleError(
                 f"{where}: the weights of the training jets of class '{name}' add up to {total:g}"
             )
-    shapes = spectra / heavy[:, None, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.minimum(shapes.mean(axis=0) / shapes, _CAP)
+    weighted, shapes = spectra / heavy[:, None, None], counts / number[:, None, None]
+    target = np.minimum(shapes.mean(axis=0), _CAP * shapes)
     # Bins where a class has no jets, or negative weights alone, say nothing of its spectrum.
-    ratio = np.where((shapes > 0) & (ratio > 0), ratio, 1.0)
+    ratio = np.divide(target, weighted, out=np.ones_like(target), where=weighted > 0)
     total = (spectra * ratio).sum(axis=(1, 2))
-    return Balance(axes, edges, ratio * (len(jets) / len(classes) / total)[:, None, None])
+    wanted = len(jets) * np.array(list(shares.values()))
+    return Balance(axes, edges, ratio * (wanted / total)[:, None, None])
 
 
 def _edges(jets: Array, columns: tuple[str, str], *, smallest: int) -> tuple[Array, Array]:
@@ -104,15 +109,16 @@ def _places(jets: Array, columns: tuple[str, str], edges: tuple[Array, Array]) -
     return [np.searchsorted(inner, jets[name], side="right") for inner, name in both]
 
 
-def _histogram(
+def _histograms(
     jets: Array, columns: tuple[str, str], edges: tuple[Array, Array], classes: int
-) -> Array:
-    """(classes, bins, bins): sum of the generator's weights."""
+) -> tuple[Array, Array]:
+    """Twice (classes, bins, bins): sum of the generator's weights, and number of jets."""
     shape = (classes, len(edges[0]) + 1, len(edges[1]) + 1)
-    total = np.zeros(int(np.prod(shape)))
+    total, number = np.zeros(int(np.prod(shape))), np.zeros(int(np.prod(shape)))
     for part in blocks(len(jets)):
         block = jets[part]
         places = _places(block, columns, edges)
         place = np.ravel_multi_index((block["label"].astype(np.int64), *places), shape)
         total += np.bincount(place, weights=block["mc_weight"], minlength=len(total))
-    return total.reshape(shape)
+        number += np.bincount(place, minlength=len(total))
+    return total.reshape(shape), number.reshape(shape)

@@ -84,8 +84,9 @@ def prepare(
         done = _Done(tally.counts(), _filled(card, jets, tracks))
         check(done.counts, plan, where=_name(files))
         about = _about(card, files, done, shares)
+        task = card.about
         balanced = balance(
-            done.splits[0].jets, card.about.balance, classes=card.about.classes, where=_name(files)
+            done.splits[0].jets, task.balance, shares=task.shares, where=_name(files)
         )
         train, val, test = (out / f"{name}.h5" for name in SPLITS)
         write(dict(zip((train, val, test), done.splits, strict=True)), about, balance=balanced)
