@@ -14,7 +14,7 @@ help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready      ## generate, prepare, train, prune, evaluate, draw, report
-	snakemake --cores $(CORES) --configfile $(STUDY)
+	snakemake --cores $(CORES) --rerun-incomplete --configfile $(STUDY)
 
 test: $(VENV)/ready lint ## all tests and linters
 	pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered
