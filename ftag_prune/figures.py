@@ -88,7 +88,7 @@ def captions(study: Study, task: str) -> dict[str, str]:
         "given width, strategy “{strategy}”. Points: mean over {seeds} trainings; bands: error "
         "from the number of test jets and from the spread of the trainings, added in quadrature. "
         "Below: ratio to the dense tagger of the same width on the same jets, with the error of a "
-        "paired bootstrap.",
+        "paired bootstrap of the jets and the spread over pairs of trainings with the same seed.",
         "strategies": "The same for the widest network ({network}), one line for each strategy; "
         "every network was brought to exactly the asked number of nodes by the freeze.",
         "roc": "Rejection of {background} against efficiency for {signal}, {depth} hidden layers "
@@ -159,7 +159,7 @@ def _lines(
             rejection=np.array([cell.rejection for cell in cells]),
             error=np.array([cell.error for cell in cells]),
             ratio=np.array([cell.ratio for cell in cells]),
-            ratio_error=np.array([cell.ratio_error for cell in cells]),
+            ratio_error=np.array([cell.ratio_total for cell in cells]),
         )
         for name, cells in lines
         if cells
@@ -213,7 +213,7 @@ def _curve(
     points = [combine(values, errors) for values, errors in pairs]
     pruned = 1 - _kept(group[0]) / sum(group[0].network.nodes)
     return plots.ModelCurve(
-        "dense" if group[0].keep is None else f"{100 * pruned:.3g} %",
+        "dense" if group[0].keep is None else _percent(group[0]),
         pruned=pruned,
         efficiency=_array(of_seeds, "efficiency").mean(axis=0),
         rejection=np.array([point.mean for point in points]),
@@ -280,7 +280,7 @@ def _epochs(drawing: Drawing, run: Run) -> plots.History:
     gated = np.array([row["phase"] == "gated" for row in rows])
     epochs = run.training.epochs
     return plots.History(
-        "dense" if run.keep is None else f"{100 * run.target:.3g} % pruned",
+        "dense" if run.keep is None else f"{_percent(run)} pruned",
         epoch=column("epoch"),
         class_loss=column("class_loss"),
         validation_loss=column("val_loss"),
@@ -302,6 +302,13 @@ def _shown(drawing: Drawing) -> list[Run]:
         and run.strategy in ("dense", drawing.strategy)
     ]
     return sorted(chosen, key=lambda run: run.target)
+
+
+def _percent(run: Run) -> str:
+    """Pruned fraction as a round number, if that is the same number of nodes."""
+    exact = 100 * run.target
+    same = abs(exact - round(exact)) <= 50 / sum(run.network.nodes)
+    return f"{round(exact)} %" if same else f"{exact:.3g} %"
 
 
 def _kept(run: Run) -> int:

@@ -19,6 +19,8 @@ __all__ = ["answer", "tell"]
 # "Nothing lost" means: the ratio to dense does not fall below this at 95 % confidence.
 TOLERANCE = 0.10
 _ONE_SIDED = 1.645
+# A background with a smaller fraction in the discriminant is shown, but does not decide.
+_MATTERS = 0.05
 
 
 def tell(study: Study, folder: Path) -> str:
@@ -37,12 +39,12 @@ def tell(study: Study, folder: Path) -> str:
 
 
 def answer(cells: Iterable[Cell], task: Task) -> list[str]:
-    """One sentence for each network: how far it can be pruned, judged on all backgrounds."""
+    """One sentence for each network: how far it can be pruned without losing rejection."""
     points = _by_point(cells, task)
     sentences = []
     for network in dict.fromkeys(network for network, _, _ in points):
         mine = {key: found for key, found in points.items() if key[0] == network}
-        safe = [found for found in mine.values() if all(map(_nothing_lost, found))]
+        safe = [found for found in mine.values() if all(map(_nothing_lost, _judged(found, task)))]
         dense = next((found for key, found in mine.items() if key[1] == "dense"), None)
         if dense is None:
             continue
@@ -60,9 +62,15 @@ def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, int], l
     return points
 
 
+def _judged(cells: Iterable[Cell], task: Task) -> list[Cell]:
+    """Backgrounds that matter in the discriminant; of the others the sample has too few jets."""
+    shares = task.discriminants[0].fractions
+    return [cell for cell in cells if shares[cell.background] >= _MATTERS]
+
+
 def _nothing_lost(cell: Cell) -> bool:
     """At 95 % confidence the ratio to dense lies above 1 - TOLERANCE."""
-    return cell.ratio - _ONE_SIDED * cell.ratio_error >= 1 - TOLERANCE
+    return cell.ratio - _ONE_SIDED * cell.ratio_total >= 1 - TOLERANCE
 
 
 def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
@@ -74,8 +82,8 @@ def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
             f"{100 * TOLERANCE:g} % of the dense tagger at 95 % confidence."
         )
     ratios = "; ".join(
-        f"{FLAVOURS[cell.background].label} {cell.ratio:.2f} ± {cell.ratio_error:.2f}"
-        for cell in best
+        f"{FLAVOURS[cell.background].label} {cell.ratio:.2f} ± {cell.ratio_total:.2f}"
+        for cell in _judged(best, task)
     )
     return (
         f"{start}{first.left} of {first.nodes} nodes ({100 * first.pruned:.3g} % pruned, "
@@ -92,8 +100,8 @@ def _reading(study: Study) -> str:
         "the asked number of nodes was kept, the others were cut out, and the smaller network was "
         "fine-tuned. All numbers are measured on that compacted network with jets of events that "
         f"no training has seen, over {len(study.grid.seeds)} trainings with different seeds. "
-        "“Rejection” is one over the efficiency for a background, at the stated efficiency for "
-        "the signal."
+        "The dense tagger is trained for as many epochs. “Rejection” is one over the efficiency "
+        "for a background, at the stated efficiency for the signal."
     )
 
 
@@ -155,8 +163,8 @@ def _table(task: Task, cells: Iterable[Cell]) -> Table:
         rows=rows,
         note="Rejection: mean over the trainings ± statistical error and spread in quadrature. "
         "Ratio: to the dense tagger of the same network on the same jets, error from a paired "
-        "bootstrap. “Reached” is what the strategy had left open by itself before the freeze to "
-        "the exact number.",
+        "bootstrap of the jets and from the spread over trainings. “Reached” is what the strategy "
+        "had left open by itself before the freeze to the exact number.",
     )
 
 
@@ -170,7 +178,7 @@ def _with_error(value: float, error: float) -> str:
 def _ratio(cell: Cell) -> str:
     if not math.isfinite(cell.ratio):
         return "none"
-    return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_error:.3f}"
+    return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_total:.3f}"
 
 
 def _controls(study: Study, folder: Path) -> Section:

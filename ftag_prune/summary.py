@@ -40,9 +40,10 @@ class Cell(NamedTuple):
 
     ``rejection`` is the mean over ``seeds`` trainings; ``statistical`` its error from the number of
     test jets, ``spread`` the standard error of the mean over trainings (nan for one). ``ratio`` is
-    taken to the dense tagger of the same network on the same jets, with the error and 68 % interval
-    of a paired bootstrap (nan without a dense tagger). ``reached`` is the mean number of nodes that
-    the strategy had left open before the freeze; rejections may be inf.
+    taken to the dense tagger of the same network on the same jets, with the error and 68 %
+    interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is
+    the standard error of the mean over pairs of trainings with one seed. ``reached`` is the mean
+    number of nodes that the strategy had left open before the freeze; rejections may be inf.
     """
 
     task: str
@@ -66,12 +67,22 @@ class Cell(NamedTuple):
     ratio_low: float
     ratio_high: float
     ratio_error: float
+    ratio_spread: float
 
     @property
     def error(self) -> float:
         """Total error of the rejection."""
-        spread = 0.0 if math.isnan(self.spread) else self.spread
-        return math.hypot(self.statistical, spread)
+        return _together(self.statistical, self.spread)
+
+    @property
+    def ratio_total(self) -> float:
+        """Total error of the ratio."""
+        return _together(self.ratio_error, self.ratio_spread)
+
+
+def _together(statistical: float, spread: float) -> float:
+    """Both errors in quadrature; a single training does not know its spread."""
+    return statistical if math.isnan(spread) else math.hypot(statistical, spread)
 
 
 def metrics_of(runs: Iterable[Run], folder: Path) -> dict[str, dict[str, Any]]:
@@ -98,7 +109,8 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
             mine = scores_of(group, folder, task, chosen)
             theirs = mine if is_dense else scores_of(dense, folder, task, chosen)
             rng = np.random.default_rng([seed, len(cells)])
-            cells += _cells(group, metrics, task, chosen, mine, theirs, rng)
+            told = _Told(*([metrics[run.name] for run in runs] for runs in (group, dense)))
+            cells += _cells(told, task, chosen, mine, theirs, rng)
     return cells
 
 
@@ -158,24 +170,29 @@ def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> Scores:
     return Scores(value, table["label"], table["event"])
 
 
+class _Told(NamedTuple):
+    """Metrics of the runs of a point, and of their dense references."""
+
+    mine: list[dict[str, Any]]
+    dense: list[dict[str, Any]]
+
+
 def _cells(
-    group: list[Run],
-    metrics: dict[str, dict[str, Any]],
+    told: _Told,
     task: Task,
     chosen: Discriminant,
     mine: Scores | None,
     dense: Scores | None,
     rng: np.random.Generator,
 ) -> list[Cell]:
-    told = [metrics[run.name] for run in group]
     cells: list[Cell] = []
     for background in chosen.fractions:
         ratio = ratio_to_dense(
             task, chosen, background, mine, dense, efficiencies=task.working_points, rng=rng
         )
         for index, point in enumerate(task.working_points):
-            curves = [one["discriminants"][chosen.signal] for one in told]
-            cells.append(_cell(told, curves, chosen.signal, background, point, index, ratio))
+            place = (chosen.signal, background, point)
+            cells.append(_cell(told, place, PairedRatio(*(part[index] for part in ratio))))
     return cells
 
 
@@ -214,51 +231,64 @@ def ratio_to_dense(
     )
 
 
-def _cell(
-    told: list[dict[str, Any]],
-    curves: list[dict[str, Any]],
-    signal: str,
-    background: str,
-    point: float,
-    index: int,
-    ratio: PairedRatio,
-) -> Cell:
-    place = curves[0]["asked_efficiency"].index(point)
-    chosen = [curve["backgrounds"][background] for curve in curves]
-    values = [_number(one["rejection"][place]) for one in chosen]
-    both = combine(values, [_number(one["error"][place]) for one in chosen])
-    first = told[0]
+def _cell(told: _Told, place: tuple[str, str, float], ratio: PairedRatio) -> Cell:
+    mine = [_Point.of(one, *place) for one in told.mine]
+    dense = [_Point.of(one, *place) for one in told.dense]
+    both = combine([one.rejection for one in mine], [one.error for one in mine])
+    first = told.mine[0]
+    reached = [one["left"] if one["reached"] is None else one["reached"] for one in told.mine]
     return Cell(
         task=first["task"],
         network=first["network"],
         strategy=first["strategy"],
-        signal=signal,
-        background=background,
-        working_point=point,
+        signal=place[0],
+        background=place[1],
+        working_point=place[2],
         nodes=first["nodes"],
         left=first["left"],
         pruned=first["pruned"],
-        reached=_mean([one["left"] if one["reached"] is None else one["reached"] for one in told]),
-        parameters=_mean([one["parameters"] for one in told]),
-        multiplications=_mean([one["multiplications"] for one in told]),
+        reached=float(np.mean(reached)),
+        parameters=float(np.mean([one["parameters"] for one in told.mine])),
+        multiplications=float(np.mean([one["multiplications"] for one in told.mine])),
         seeds=both.seeds,
-        efficiency=_mean([one["efficiency"][place] for one in chosen]),
+        efficiency=float(np.mean([one.efficiency for one in mine])),
         rejection=both.mean,
         statistical=both.statistical,
         spread=both.spread,
-        ratio=float(ratio.ratio[index]),
-        ratio_low=float(ratio.low[index]),
-        ratio_high=float(ratio.high[index]),
-        ratio_error=float(ratio.error[index]),
+        ratio=float(ratio.ratio),
+        ratio_low=float(ratio.low),
+        ratio_high=float(ratio.high),
+        ratio_error=float(ratio.error),
+        ratio_spread=_ratio_spread(mine, dense),
     )
 
 
-def _number(value: float | None) -> float:
-    return math.inf if value is None else value
+class _Point(NamedTuple):
+    """One run against one background at one working point; inf where no jet passes."""
+
+    efficiency: float
+    rejection: float
+    error: float
+
+    @classmethod
+    def of(cls, told: dict[str, Any], signal: str, background: str, point: float) -> _Point:
+        curves = told["discriminants"][signal]
+        index = curves["asked_efficiency"].index(point)
+        curve = curves["backgrounds"][background]
+        found = [curve[key][index] for key in ("efficiency", "rejection", "error")]
+        return cls(*(math.inf if one is None else one for one in found))
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+def _ratio_spread(mine: Sequence[_Point], dense: Sequence[_Point]) -> float:
+    """Standard error of the mean ratio over pairs of one seed; nan for fewer than two pairs."""
+    if len(mine) != len(dense) or len(mine) < 2:
+        return math.nan
+    pairs = zip(mine, dense, strict=True)
+    ratios = [
+        one.rejection / other.rejection if one.rejection < math.inf else math.inf
+        for one, other in pairs
+    ]
+    return combine(ratios, [0.0] * len(ratios)).spread
 
 
 def write_cells(path: Path, cells: Sequence[Cell]) -> None:
