@@ -93,7 +93,8 @@ def captions(study: Study, task: str) -> dict[str, str]:
         "every network was brought to exactly the asked number of nodes by the freeze.",
         "roc": "Rejection of {background} against efficiency for {signal}, {depth} hidden layers "
         "of {network} nodes, strategy “{strategy}”, mean over {seeds} trainings. Bands: "
-        "statistical error; below: ratio to the dense tagger with paired errors.",
+        "statistical error and spread of the trainings in quadrature; below: ratio to the dense "
+        "tagger with the error of a paired bootstrap of the jets.",
         "layers": "Nodes left in each hidden layer of the network of width {network}, strategy "
         "“{strategy}”, first seed. The strategy chooses where to cut; only the sum is asked for.",
         "history": "Trainings of the network of width {network}, first seed: losses, active "
