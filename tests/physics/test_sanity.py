@@ -54,8 +54,7 @@ def rejections(folder, task, suffix, jets):
     told = score(probabilities(network, test), test.y.numpy(), TASKS[task])
     place = EFFICIENCIES.index(TASKS[task].working_point)
     curves = told["discriminants"][TASKS[task].signal]["backgrounds"]
-    found = {name: curve["rejection"][place] for name, curve in curves.items()}
-    return found
+    return {name: curve["rejection"][place] for name, curve in curves.items()}
 
 
 def test_single_b(tmp_path):
