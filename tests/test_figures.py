@@ -1,0 +1,93 @@
+"""Which figures a study has, and that they show what the results say."""
+
+import csv
+
+import pytest
+from test_config import study
+from test_summary import leave_results
+
+from ftag_prune.figures import captions, draw, names
+from ftag_prune.record import read_json, write_csv
+from ftag_prune.summary import read_cells, summarise, write_cells
+
+STUDY = study(grid__widths=[8, 16], grid__seeds=[1, 2])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    for run in STUDY.runs():
+        leave_results(folder / "runs", run)
+        add_layers(folder / "runs" / run.name, run)
+    write_cells(folder / "cells.csv", summarise(STUDY.runs(), folder / "runs"))
+    draw(STUDY, "single_b", folder / "runs", folder / "cells.csv", folder / "drawn")
+    return folder
+
+
+def add_layers(folder, run):
+    """What the figures of the trainings need beside the scores."""
+    from ftag_prune.record import write_json
+
+    keep = sum(run.network.nodes) if run.keep is None else run.keep
+    told = read_json(folder / "metrics.json")
+    write_json(folder / "metrics.json", {**told, "layers": [keep - 2, 2]})
+    phases = ["dense", "gated", "tuned"] if run.keep else ["dense"] * 3
+    numbers = ("class_loss", "val_loss", "pruning_loss", "pressure", "active")
+    rows = [
+        {"epoch": epoch + 1, "phase": phase, **dict.fromkeys(numbers, 1 / (epoch + 1))}
+        for epoch, phase in enumerate(phases)
+    ]
+    write_csv(folder / "history.csv", rows)
+
+
+def rows_of(drawn, name):
+    return list(csv.DictReader((drawn / "drawn" / f"{name}.csv").read_text().splitlines()))
+
+
+def test_the_named_figures_are_drawn(drawn):
+    stems = {path.stem for path in (drawn / "drawn").iterdir()}
+    assert stems == set(names(STUDY, "single_b")) == set(captions(STUDY, "single_b"))
+
+
+def test_studies_of_several_strategies_have_a_figure_for_them():
+    many = study(grid__strategies=["budget", "ladder"])
+    more = set(names(many, "single_b")) - set(names(STUDY, "single_b"))
+    assert more == {"strategies-u", "strategies-c", "strategies-tau"}
+
+
+def test_the_headline_figure_has_a_point_for_each_width_and_target(drawn):
+    rows = rows_of(drawn, "pruned-c")
+    points = {(row["network"], row["left"]) for row in rows}
+    assert points == {(w, n) for w, n in [("w8", "16"), ("w8", "8"), ("w8", "4")]} | {
+        ("w16", "32"),
+        ("w16", "16"),
+        ("w16", "8"),
+    }
+    table = read_cells(drawn / "cells.csv")
+    for row in rows:
+        (cell,) = [
+            one
+            for one in table
+            if (one.network, one.left) == (row["network"], int(row["left"]))
+            and (one.signal, one.background, one.working_point) == ("b", "c", 0.7)
+        ]
+        assert float(row["rejection"]) == cell.rejection
+
+
+def test_roc_curves_are_means_over_seeds(drawn):
+    rows = [row for row in rows_of(drawn, "roc-u") if row["name"] == "75 %"]
+    told = [
+        read_json(drawn / "runs" / f"single_b-w16-p75-budget-s{seed}" / "metrics.json")
+        for seed in (1, 2)
+    ]
+    curves = [one["discriminants"]["b"]["backgrounds"]["u"]["rejection"] for one in told]
+    for row, one, other in zip(rows, *curves, strict=True):
+        if None not in (one, other):
+            assert float(row["rejection"]) == pytest.approx((one + other) / 2)
+
+
+def test_captions_name_what_is_shown():
+    said = captions(STUDY, "single_b")["pruned-c"]
+    assert "70 % efficiency" in said
+    assert "mean over 2 trainings" in said
+    assert "strategy “budget”" in said
