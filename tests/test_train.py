@@ -1,5 +1,6 @@
 """The loop, its freeze, its checkpoints, and the folder a run leaves."""
 
+import copy
 import csv
 import math
 
@@ -8,16 +9,17 @@ import pytest
 import torch
 
 from ftag_prune.architecture import Mlp
-from ftag_prune.config import Epochs, Run, Sgd, Training
+from ftag_prune.compact import cut
+from ftag_prune.config import Adam, Epochs, Run, Sgd, Training
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.gates import Budget, Sigmoid
 from ftag_prune.model import load_model
-from ftag_prune.pressure import Fixed, Ladder
+from ftag_prune.pressure import Fixed, Ladder, Memory
 from ftag_prune.rates import OneRate, TwoRates
 from ftag_prune.record import read_json
 from ftag_prune.tensors import Description, Jets
 from ftag_prune.train import fit, train_runs
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import freeze, resume, save, start
 
 torch.set_num_threads(1)
 
@@ -153,6 +155,60 @@ def test_a_training_resumes_to_the_same_bits(tmp_path, stop, keep):
     assert done.frozen == whole.frozen
 
 
+def test_the_optimisers_memory_follows_the_cut():
+    run, val = a_run(), jets(300, seed=1)
+    states = []
+
+    def after_epoch(state):
+        if state.epoch == 5:  # the last gated epoch
+            states.append(copy.deepcopy(state))
+
+    fitted(run, after_epoch=after_epoch)
+    (before,) = states
+    after = freeze(run, before, val.x)
+    names = [name for name, _ in before.network.named_parameters()]
+    for key in ("exp_avg", "exp_avg_sq"):
+        old = dict(zip(names, (m[key] for m in before.optimiser.state.values())))
+        expected = cut(old, before.network.layers(), after.frozen.kept)
+        for name, parameter in after.network.named_parameters():
+            assert torch.equal(after.optimiser.state[parameter][key], expected[name])
+            assert expected[name].abs().sum() > 0
+
+
+def test_gates_do_not_decay():
+    run = a_run(training=Training(optimiser=Adam(weight_decay=0.1)))
+    weights, gates = start(run, described()).optimiser.param_groups
+    assert (weights["weight_decay"], gates["weight_decay"]) == (0.1, 0)
+
+
+def test_a_network_that_changed_when_it_was_cut_stops_the_run(monkeypatch):
+    monkeypatch.setattr("ftag_prune.train.state.difference", lambda *_: 2e-5)
+    with pytest.raises(TrainingError, match="differs from the gated one by 2e-05 in a logit"):
+        fitted(a_run())
+
+
+def test_jets_count_with_their_weight():
+    """Jets without weight change nothing, whatever they are; half the batch, half the loss."""
+    run, some, junk = a_run(keep=None), jets(100), jets(100, seed=5)
+    x, y = torch.cat([some.x, junk.x]), torch.cat([some.y, 1 - junk.y])
+    both = Jets(x, None, None, y, torch.cat([torch.ones(100), torch.zeros(100)]))
+    losses = []
+    for train, size in ((some, 100), (both, 200)):
+        settings = Training(epochs=Epochs(dense=1, tuned=0), batch_size=size)
+        one = run.model_copy(update={"training": settings})
+        losses.append(fit(one, start(one, described()), train, some).history[0]["class_loss"])
+    assert losses[1] == pytest.approx(losses[0] / 2, rel=1e-5)
+
+
+def test_the_memory_of_the_pressure_is_in_the_checkpoint(tmp_path):
+    run = a_run()
+    state = start(run, described())
+    state.memory = Memory(123.0)
+    save(tmp_path / "checkpoint.pt", state, identity="mine")
+    found = resume(tmp_path / "checkpoint.pt", run, described(), identity="mine")
+    assert found.memory == Memory(123.0)
+
+
 def test_a_checkpoint_of_another_spec_is_not_used(tmp_path, caplog):
     path = tmp_path / "checkpoint.pt"
     fitted(a_run(), after_epoch=lambda state: save(path, state, identity="mine"))
@@ -189,7 +245,7 @@ def prepared(tmp_path, monkeypatch):
 
 def test_a_run_leaves_its_folder(prepared, tmp_path):
     out = tmp_path / "runs"
-    train_runs([a_run()], prepared, out)
+    train_runs([a_run()], prepared, out, checkpoint_seconds=0)
     names = {path.name for path in (out / "run").iterdir()}
     assert names == {"spec.json", "model.pt", "history.csv", "run.json"}
     told = read_json(out / "run" / "run.json")
@@ -214,6 +270,13 @@ def test_finished_runs_are_skipped_and_damaged_ones_are_not(prepared, tmp_path):
     assert first[0].model_checksum == second[0].model_checksum
     changed = [a_run(name="one"), a_run(name="two", seed=3)]
     assert [one.skipped for one in train_runs(changed, prepared, out)] == [True, False]
+
+
+def test_other_jets_are_trained_on_anew(prepared, tmp_path, monkeypatch):
+    train_runs([a_run()], prepared, tmp_path)
+    other = described()._replace(fingerprint="other jets")
+    monkeypatch.setattr("ftag_prune.train.runs.description", lambda path: other)
+    assert [one.skipped for one in train_runs([a_run()], prepared, tmp_path)] == [False]
 
 
 def test_one_failing_member_leaves_the_others_their_results(prepared, tmp_path):
