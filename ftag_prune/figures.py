@@ -125,7 +125,7 @@ def _pruned(drawing: Drawing, background: str) -> tuple[Figure, list[dict[str, A
         (f"{_width(label)} nodes a layer", _line(drawing, background, label, drawing.strategy))
         for label in labels
     ]
-    return _lines(drawing, background, lines)
+    return _lines(drawing, background, lines, f"strategy: {drawing.strategy}")
 
 
 def _strategies(drawing: Drawing, background: str) -> tuple[Figure, list[dict[str, Any]]]:
@@ -134,7 +134,7 @@ def _strategies(drawing: Drawing, background: str) -> tuple[Figure, list[dict[st
         (strategy, _line(drawing, background, drawing.widest, strategy))
         for strategy in drawing.study.grid.strategies
     ]
-    return _lines(drawing, background, lines)
+    return _lines(drawing, background, lines, f"{_width(drawing.widest)} nodes a layer")
 
 
 def _line(drawing: Drawing, background: str, network: str, strategy: str) -> list[Cell]:
@@ -151,7 +151,7 @@ def _line(drawing: Drawing, background: str, network: str, strategy: str) -> lis
 
 
 def _lines(
-    drawing: Drawing, background: str, lines: list[tuple[str, list[Cell]]]
+    drawing: Drawing, background: str, lines: list[tuple[str, list[Cell]]], shared: str
 ) -> tuple[Figure, list[dict[str, Any]]]:
     drawn = [
         plots.PrunedLine(
@@ -174,7 +174,7 @@ def _lines(
         background=background,
         working_point=drawing.task.working_point,
     )
-    _label(ax, drawing)
+    _label(ax, drawing, shared)
     return fig, [cell._asdict() for _, cells in lines for cell in cells]
 
 

@@ -1,5 +1,8 @@
-"""What all tests share: one thread for torch, as in a job, and a study that has run."""
+"""What all tests share: one thread for torch, as in a job, and no stop-watch for hypothesis."""
 
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
