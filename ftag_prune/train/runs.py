@@ -86,9 +86,8 @@ def train_runs(
 def quick_arithmetic() -> Iterator[None]:
     """One thread, and numbers too small for a normal float32 taken as zero.
 
-    Closing gates are such numbers; they made a training of three layers of 256 nodes three times
-    slower than the dense one. (Flushing is a setting of the processor; where there is none, the
-    training is only slower.)
+    Closing gates make such numbers, and each costs many normal ones (docs/speed.md). Flushing is
+    a setting of the processor; where there is none, the training is only slower.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
