@@ -23,7 +23,7 @@ __all__ = ["Budget", "Gate", "Sigmoid"]
 class Sigmoid(Spec):
     """``z = sigmoid(steepness * theta)``, off below one half: the gate of the users' study.
 
-    A reconstruction of the published ancestor CancelOut (Borisov et al., IEEE IDAACS 2019), whose
+    A reconstruction of the published ancestor CancelOut (Borisov et al., ICANN 2019), whose
     weights start at +4. `limit` clamps |steepness * theta|: beyond about 17 the float32 sigmoid is
     exactly 1 and its gradient exactly 0, and no pressure brings such a gate back.
     """
