@@ -142,7 +142,8 @@ def roc(
             ratio_bands.append(_band(ratio, seen.efficiency, relative, seen.ratio_error, colour))
     ax.set_xlim(efficiencies)
     log_axis(ax, np.concatenate([one.rejection for one in shown]))
-    _ratio_axis(ratio, ratio_lines, f"Ratio to {reference}")
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in ratio_lines]
+    _ratio_axis(ratio, drawn, f"Ratio to {reference}")
     _working_point(ax, ratio, shown, at=working_point)
     ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
     ratio.set_xlabel(f"Efficiency for {FLAVOURS[signal].label}")
@@ -177,7 +178,8 @@ def rejection_versus_pruned(
         ratio_bands.append(_band(ratio, kept, line.ratio, line.ratio_error, look[0]))
     _pruned_axis(ratio, min(float(1 - line.pruned.max()) for line in lines))
     _rejection_axis(ax, lines)
-    _ratio_axis(ratio, [one.lines[0] for one in ratio_points], "Ratio to dense")
+    ends = [line.ratio + side * line.ratio_error for line in lines for side in (-1, 1)]
+    _ratio_axis(ratio, ends, "Ratio to dense")
     ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
     title = f"{100 * working_point:g} % efficiency for {FLAVOURS[signal].label}"
     columns = 1 if len(lines) <= _ROWS else 2
@@ -258,9 +260,9 @@ def _working_point(ax: Axes, ratio: Axes, curves: Sequence[ModelCurve], *, at: f
         panel.vlines(at, bottom, top, "0.4", "--", linewidth=1.2, zorder=0.5)
 
 
-def _ratio_axis(ratio: Axes, lines: Sequence[Line2D], label: str) -> None:
-    """Limits around the lines and 1, within 0 and 2: a wild bin must not flatten the rest."""
-    values = np.concatenate([[1.0], *(line.get_ydata() for line in lines)])
+def _ratio_axis(ratio: Axes, shown: Sequence[Array], label: str) -> None:
+    """Limits around what is shown and 1, within 0 and 2: a wild bin must not flatten the rest."""
+    values = np.concatenate([[1.0], *shown])
     values = np.clip(values[np.isfinite(values)], 0, 2)
     margin = 0.15 * max(float(np.ptp(values)), 0.1)
     ratio.set_ylim(values.min() - margin, values.max() + margin)
