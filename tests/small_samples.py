@@ -1,4 +1,4 @@
-"""Small samples of single-b jets with known content, as ROOT and as HDF5, and their cards."""
+"""Small samples of single-b jets with known content, as TTree, RNTuple and HDF5; their cards."""
 
 from __future__ import annotations
 
@@ -136,6 +136,18 @@ def write_root(path: Path, sample: Small) -> Path:
         tree = file.mktree("jets", {**types, "trk": nested.type.content})
         if len(sample.counts):
             tree.extend({**jets, "trk": nested})
+    return path
+
+
+def write_rntuple(path: Path, sample: Small) -> Path:
+    """RNTuple with the branches of the TTree."""
+    import uproot
+
+    fields = {f"jet_{name}": values for name, values in sample.jets.items()}
+    for name, values in sample.tracks.items():
+        fields[f"trk_{name}"] = ak.unflatten(values, sample.counts)
+    with uproot.recreate(path) as file:
+        file.mkrntuple("jets", fields)
     return path
 
 

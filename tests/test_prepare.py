@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_samples import card, hdf5_card, small, write_hdf5, write_root
+from small_samples import card, hdf5_card, small, write_hdf5, write_rntuple, write_root
 
 from ftag_prune.config import Split
 from ftag_prune.errors import ConfigError, FtagPruneError, SampleError
@@ -163,12 +163,18 @@ def test_the_bytes_do_not_depend_on_the_step(made, tmp_path, step):
 
 @settings(max_examples=10, deadline=None)
 @given(step=st.integers(1, 400), seed=st.integers(0, 5))
-def test_hdf5_and_root_give_the_same_jets(tmp_path_factory, step, seed):
+@pytest.mark.parametrize(
+    ("described", "write"),
+    [(hdf5_card, write_hdf5), (card, write_rntuple)],
+    ids=["hdf5", "rntuple"],
+)
+def test_all_formats_give_the_same_jets(tmp_path_factory, described, write, step, seed):
     folder, sample = tmp_path_factory.mktemp("both"), small(seed=seed)
-    files = write_root(folder / "a.root", sample), write_hdf5(folder / "a.h5", sample)
-    root = prepare(card(), files[:1], folder / "root", constituents=True)
-    hdf5 = prepare(hdf5_card(), files[1:], folder / "hdf5", constituents=True, step=step)
-    for first, second in zip(opened(root).values(), opened(hdf5).values(), strict=True):
+    files = [write_root(folder / "a.root", sample)], [write(folder / "b", sample)]
+    root = prepare(card(), files[0], folder / "root", constituents=True)
+    other = prepare(described(), files[1], folder / "other", constituents=True, step=step)
+    assert root.counts == other.counts
+    for first, second in zip(opened(root).values(), opened(other).values(), strict=True):
         for name in ("jets", "tracks"):
             assert first[name][:].tobytes() == second[name][:].tobytes()
 

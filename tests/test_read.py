@@ -9,14 +9,16 @@ import pytest
 import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_samples import SLOTS, card, hdf5_card, small, write_hdf5, write_root
+from small_samples import SLOTS, card, hdf5_card, small, write_hdf5, write_rntuple, write_root
 
 from ftag_prune.errors import ConfigError, SampleError
+from ftag_prune.expression import parse
 from ftag_prune.read import batches
 
 FORMATS = {
-    "root": (card, write_root, "jet_"),
-    "hdf5": (hdf5_card, write_hdf5, ""),
+    "root": (card, write_root),
+    "rntuple": (card, write_rntuple),
+    "hdf5": (hdf5_card, write_hdf5),
 }
 
 
@@ -27,7 +29,7 @@ def read(described, files, **options):
 @pytest.fixture(params=FORMATS)
 def written(request, tmp_path):
     """A card, its file, and what is in it."""
-    described, write, _ = FORMATS[request.param]
+    described, write = FORMATS[request.param]
     sample = small()
     return described(), write(tmp_path / "sample", sample), sample
 
@@ -48,6 +50,14 @@ def test_columns_are_what_the_card_says(written, step):
     np.testing.assert_allclose(ak.flatten(found.tracks.ptfrac), ptfrac, rtol=1e-6)
     best = ak.fill_none(ak.max(tracks.s, axis=1), np.nan)
     np.testing.assert_array_equal(found.best, best)
+
+
+def test_a_memory_is_a_number_of_jets(written):
+    described, path, _ = written
+    # 24 bytes a jet and about 3 tracks of 12 or 13, in HDF5 always 6: between 50 and 150 bytes.
+    sizes = [len(batch) for batch in batches(described, [path], step="9 kB", constituents=True)]
+    assert 60 <= sizes[0] <= 180
+    assert sum(sizes) == 400
 
 
 def test_files_follow_one_another(tmp_path):
@@ -71,7 +81,7 @@ def test_half_precision_is_read_as_single(tmp_path):
 @given(counts=st.lists(st.integers(0, SLOTS), min_size=1, max_size=12), step=st.integers(1, 13))
 @pytest.mark.parametrize("kind", FORMATS)
 def test_any_numbers_of_tracks_come_back(tmp_path_factory, kind, counts, step):
-    described, write, _ = FORMATS[kind]
+    described, write = FORMATS[kind]
     sample = small(counts=np.array(counts))
     path = write(tmp_path_factory.mktemp("any") / "sample", sample)
     found = read(described(), [path], step=step, constituents=True)
@@ -113,6 +123,14 @@ def odd_root(path, **branches):
     return path
 
 
+def odd_rntuple(path, **fields):
+    with uproot.recreate(path) as file:
+        file.mkrntuple("jets", fields)
+        file["text"] = "hello"
+        file["other"] = np.histogram([1.0])
+    return path
+
+
 def plain(size=3, **more):
     names = ("jet_pt", "jet_eta", "jet_sv_mass")
     flat = {name: np.ones(size, np.float32) for name in names}
@@ -124,7 +142,7 @@ def plain(size=3, **more):
     ("changes", "branches", "said"),
     [
         ({"tree": "jts"}, {}, "no tree 'jts'; nearest: 'jets'"),
-        ({"tree": "other"}, {}, "'other' is a TH1D, not a TTree; there is: 'jets'"),
+        ({"tree": "other"}, {}, "'other' is a TH1D, not a TTree or RNTuple; there is: 'jets'"),
         ({"jets__pt": "jet_ptt"}, {}, "tree 'jets': no branch 'jet_ptt'; nearest: 'jet_pt'"),
         ({"constituents__variables__d0": "d1"}, {}, "no branch 'trk_d1'; nearest: 'trk_d0'"),
         (
@@ -149,12 +167,42 @@ def plain(size=3, **more):
         ),
     ],
 )
-def test_what_a_root_file_does_not_hold_is_one_sentence(tmp_path, changes, branches, said):
-    path = odd_root(tmp_path / "odd.root", **plain(**branches))
+@pytest.mark.parametrize("write", [odd_root, odd_rntuple])
+def test_what_a_root_file_does_not_hold_is_one_sentence(tmp_path, write, changes, branches, said):
+    path = write(tmp_path / "odd.root", **plain(**branches))
     with pytest.raises((SampleError, ConfigError), match=re.escape(said)) as refused:
         read(card(**changes), [path], constituents=True)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        (ak.Array(["a", "b", "c"]), "string"),
+        (ak.Array([1.0, None, 3.0]), "?float64"),
+        (ak.Array([[1.0], [None], []]), "var * ?float64"),
+        (ak.Array([{"x": 1}] * 3), "{x: int64}"),
+        (ak.Array([[[1.0]], [], []]), "var * var * float64"),
+    ],
+)
+def test_fields_that_hold_no_numbers_are_one_sentence(tmp_path, field, kind):
+    path = odd_rntuple(tmp_path / "odd.root", **plain(jet_pt=field))
+    with pytest.raises(SampleError, match=re.escape(f"'jet_pt' holds {kind}, not numbers")):
+        read(card(), [path])
+
+
+def test_an_rntuple_of_records_is_read_by_path(tmp_path):
+    sample = small(30)
+    fields = {f"jet_{name}": values for name, values in sample.jets.items()}
+    fields["trk"] = ak.unflatten(ak.zip(sample.tracks), sample.counts)
+    path = odd_rntuple(tmp_path / "nested.root", **fields)
+    flat = write_rntuple(tmp_path / "flat.root", sample)
+    nested = read(card(constituents__prefix="trk."), [path], constituents=True, step=7)
+    assert ak.array_equal(nested, read(card(), [flat], constituents=True), equal_nan=True)
+    jets = card(jets__best="1", constituents=None, units={}, inputs__tracks=[], jets__n_tracks="1")
+    with pytest.raises(SampleError, match=r"no branch 'jet_pt.x'; nearest: 'jet_pt'"):
+        read(jets.model_copy(update={"jets": {"pt": parse("jet_pt.x")}}), [path])
 
 
 def odd_hdf5(path, **datasets):
@@ -202,7 +250,7 @@ def test_what_an_hdf5_file_does_not_hold_is_one_sentence(tmp_path, datasets, sai
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_missing_empty_and_broken_files_are_one_sentence(tmp_path, kind):
-    described, write, _ = FORMATS[kind]
+    described, write = FORMATS[kind]
     with pytest.raises(SampleError, match=r"none: no such file"):
         read(described(), [tmp_path / "none"])
     (tmp_path / "text").write_text("this is no sample at all " * 20)
@@ -218,8 +266,9 @@ def test_missing_empty_and_broken_files_are_one_sentence(tmp_path, kind):
             read(described(), [tmp_path / "cut"])
 
 
-def test_a_tree_without_jets_is_one_sentence(tmp_path):
-    path = write_root(tmp_path / "empty.root", small(counts=np.zeros(0, np.int64)))
+@pytest.mark.parametrize("write", [write_root, write_rntuple])
+def test_a_tree_without_jets_is_one_sentence(tmp_path, write):
+    path = write(tmp_path / "empty.root", small(counts=np.zeros(0, np.int64)))
     with pytest.raises(SampleError, match=r"tree 'jets': holds no jets"):
         read(card(), [path])
 

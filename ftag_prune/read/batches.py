@@ -34,7 +34,7 @@ def columns(
     Parameters
     ----------
     wanted : the expressions that will be asked for
-    step : number of jets, or memory such as ``"100 MB"``, read at once
+    step : number of entries (jets or events), or memory such as ``"100 MB"``, read at once
 
     Yields
     ------

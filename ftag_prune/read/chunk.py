@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ftag_prune.errors import ConfigError, SampleError, nearest
-from ftag_prune.expression import Array, Ragged
+from ftag_prune.expression import Array, Ragged, Rows
 
-__all__ = ["Chunk", "entries_per_step", "plain", "require"]
+__all__ = ["Chunk", "entries_per_step", "plain", "require", "shared_rows"]
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
@@ -32,6 +32,15 @@ def require(wanted: Iterable[str], known: Iterable[str], *, where: str) -> None:
             raise SampleError(f"{where}: no branch '{name}'{nearest(name, there)}")
 
 
+def shared_rows(columns: Mapping[str, Ragged], *, where: str) -> Rows:
+    """Rows of the first branch; SampleError for a branch with other numbers of values."""
+    (first, column), *others = columns.items()
+    for name, other in others:
+        if not column.rows.same_as(other.rows):
+            raise SampleError(f"{where}: branches '{first}' and '{name}' differ in length")
+    return column.rows
+
+
 def plain(array: Array, *, branch: str, where: str) -> Array:
     """Contiguous numbers in native byte order; half precision becomes single.
 
@@ -44,12 +53,12 @@ def plain(array: Array, *, branch: str, where: str) -> Array:
     return np.ascontiguousarray(array, dtype=kind)
 
 
-def entries_per_step(step: int | str, bytes_per_jet: float) -> int:
-    """Jets that are read at once, from their number or from a memory like ``"100 MB"``."""
+def entries_per_step(step: int | str, bytes_per_entry: float) -> int:
+    """Entries that are read at once, from their number or from a memory like ``"100 MB"``."""
     if isinstance(step, int) and not isinstance(step, bool) and step >= 1:
         return step
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMG]?)B\s*", str(step))
     if found is None:
         raise ConfigError(f"step '{step}' is neither a number of jets nor a memory like '100 MB'")
     memory = float(found.group(1)) * _UNITS[found.group(2)]
-    return max(1, int(memory / max(bytes_per_jet, 1.0)))
+    return max(1, int(memory / max(bytes_per_entry, 1.0)))

@@ -41,7 +41,8 @@ class Columns:
         if isinstance(value, Ragged):
             raise ConfigError(
                 f"{self._where}: {entry.key}: '{entry.expression}' gives a value per track where "
-                f"one per jet is wanted, such as sum(...) or largest(..., 1)"
+                f"one per jet is wanted, such as sum(...) or largest(..., 1); a card for entries "
+                f"that are events says rows: events"
             )
         return value if isinstance(value, np.ndarray) else np.full(len(self), value)
 

@@ -61,7 +61,8 @@ class Card(Spec):
 
     Expressions of jets may use branches, columns of `jets` that stand above them, and constituents;
     cuts, labels, event and weight may use all columns of `jets`. A column hides a branch of the
-    same name. All jets columns are kept in the prepared files, of the constituents the inputs.
+    same name. Where `rows` are events, each jet has the values of its event too. All jets columns
+    are kept in the prepared files, of the constituents the inputs.
     """
 
     name: str = Field(pattern=r"^\w[\w-]*$", max_length=60)
@@ -71,8 +72,9 @@ class Card(Spec):
         (), description="paths or patterns, beside the card or from here"
     )
     format: Literal["root", "hdf5"]
-    tree: str | None = Field(None, description="name of the tree (ROOT)")
+    tree: str | None = Field(None, description="name of the TTree or RNTuple (ROOT)")
     dataset: str = Field("jets", description="dataset of the jets (HDF5)")
+    rows: Literal["jets", "events"] = Field("jets", description="what an entry is (ROOT)")
     jets: dict[ColumnName, Formula]
     constituents: Constituents | None = None
     inputs: Inputs
@@ -112,6 +114,10 @@ def _faults(card: Card) -> Iterator[str]:
         return
     if card.format == "root" and card.tree is None:
         yield "tree: is missing; a ROOT file may hold several"
+    if card.rows == "events" and card.format != "root":
+        yield f"rows: events are read from ROOT alone; a record of format '{card.format}' is a jet"
+    if card.rows == "events" and card.constituents:
+        yield "constituents: cannot be read yet where rows are events; write one jet an entry"
     yield from _wrong_labels(card, task)
     yield from _wrong_columns(card, task)
     yield from _wrong_inputs(card)
