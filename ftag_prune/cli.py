@@ -141,6 +141,28 @@ def generate(
 
 
 @app.command()
+def inspect(
+    file: Existing,
+    *,
+    tree: Annotated[
+        str | None, typer.Option(help="Tree, ntuple or dataset; the largest if not given.")
+    ] = None,
+    jets: Annotated[int, typer.Option(min=1, help="Entries that are read at most.")] = 5000,
+) -> None:
+    """Print what is inside FILE (.root or .h5): names, types, ranges, missing values, labels."""
+    from ftag_prune.inspection import inspect as look
+    from ftag_prune.inspection import plain, tables
+
+    found = look(file, tree=tree, jets=jets)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(*tables(found))
+    else:
+        typer.echo("\n".join(plain(found)))
+
+
+@app.command()
 def prepare(
     card: Existing,
     out: Existing,

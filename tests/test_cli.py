@@ -21,7 +21,17 @@ def call(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-VERBS = ["runs", "generate", "prepare", "train", "evaluate", "summary", "figures", "report"]
+VERBS = [
+    "runs",
+    "generate",
+    "inspect",
+    "prepare",
+    "train",
+    "evaluate",
+    "summary",
+    "figures",
+    "report",
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -66,6 +76,7 @@ def test_runs_of_a_study_are_listed(tmp_path):
         (["runs", "absent.yaml"], "absent.yaml: no such file"),
         (["train", "absent.json", "jets", "out", "done.json"], "absent.json: no such file"),
         (["prepare", "absent.yaml", "out"], "absent.yaml: no such file"),
+        (["inspect", "absent.root"], "absent.root: no such file"),
         (
             ["generate", "a.root", "--task", "single_c", "--process", "ttbar", "--jets", "5"],
             "single_c",

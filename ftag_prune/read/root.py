@@ -17,18 +17,15 @@ from ftag_prune.read.events import ROWS
 from ftag_prune.read.tree import opened
 from ftag_prune.schema import Branches, Card
 
-__all__ = ["chunks"]
+__all__ = ["chunks", "open_root", "stumbles"]
 
 
 def chunks(path: Path, card: Card, branches: Branches, *, step: int | str) -> Iterator[Chunk]:
     """Wanted branches of one file, piece by piece; SampleError if it does not hold them."""
-    import uproot  # not above: it takes a second, and HDF5 does without
-
     where = f"{path}, tree '{card.tree}'"
     prefix = card.constituents.prefix if card.constituents else ""
     tracks = {prefix + name: name for name in branches.tracks}
-    with _readable(path), uproot.open(path) as file:
-        _complete(path, file)
+    with open_root(path) as file:
         tree = opened(path, str(card.tree), file)
         wanted = list(dict.fromkeys([*branches.jets, *tracks]))
         require(wanted, tree.names, where=where)
@@ -41,27 +38,32 @@ def chunks(path: Path, card: Card, branches: Branches, *, step: int | str) -> It
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """One sentence for the many ways in which uproot stumbles over a broken file."""
+def open_root(path: Path) -> Iterator[Any]:
+    """A whole ROOT file; one sentence for the many ways in which uproot stumbles over others.
+
+    What is read inside the block is held to the same.
+    """
+    import uproot  # not above: it takes a second, and HDF5 does without
+
+    try:
+        with uproot.open(path) as file:
+            _complete(path, file)
+            yield file
+    except FileNotFoundError:
+        raise SampleError(f"{path}: no such file") from None
+    except stumbles() as bad:
+        reason = " ".join(str(bad).split())[:100] or type(bad).__name__
+        raise SampleError(f"{path}: cannot be read as ROOT ({reason})") from None
+
+
+def stumbles() -> tuple[type[Exception], ...]:
+    """What uproot raises when it stumbles over bytes that it cannot read."""
     from cramjam import DecompressionError
     from uproot.deserialization import DeserializationError
 
-    broken = (DecompressionError, DeserializationError, struct.error, zlib.error, LZMAError)
-    try:
-        yield
-    except FileNotFoundError:
-        raise SampleError(f"{path}: no such file") from None
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        AssertionError,
-        *broken,
-    ) as bad:
-        reason = " ".join(str(bad).split())[:100] or type(bad).__name__
-        raise SampleError(f"{path}: cannot be read as ROOT ({reason})") from None
+    plain_ones = (OSError, ValueError, LookupError, RuntimeError, TypeError)
+    odd_ones = (AssertionError, AttributeError, MemoryError, struct.error, zlib.error, LZMAError)
+    return (*plain_ones, *odd_ones, DecompressionError, DeserializationError)
 
 
 def _complete(path: Path, file: Any) -> None:
