@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ftag_prune import __version__
-from ftag_prune.errors import ConfigError, FtagPruneError
+from ftag_prune.errors import FtagPruneError
 
 # Heavy imports stand inside the verbs: `ftag-prune --help` answers at once.
 if TYPE_CHECKING:
@@ -217,10 +217,7 @@ def train(
     from ftag_prune.record import write_json
     from ftag_prune.train import train_runs
 
-    runs = _chunk(chunk).runs
-    if not runs:
-        raise ConfigError(f"{chunk}: no runs")
-    done = train_runs(runs, jets, out, checkpoint_seconds=checkpoint, progress=_say)
+    done = train_runs(_chunk(chunk).runs, jets, out, checkpoint_seconds=checkpoint, progress=_say)
     write_json(manifest, {one.run: one.model_checksum for one in done})
 
 

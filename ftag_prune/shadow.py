@@ -11,7 +11,7 @@ from torch.func import functional_call
 from ftag_prune.gates import Gate
 from ftag_prune.networks import Layer, Network
 
-__all__ = ["Shadow", "by_layer", "folded", "gated", "pruning_loss"]
+__all__ = ["Shadow", "by_layer", "folded", "gated", "open_nodes", "pruning_loss"]
 
 
 class Shadow(nn.Module):
@@ -58,6 +58,11 @@ def folded(network: Network, gates: Tensor) -> dict[str, Tensor]:
 def by_layer(gates: Tensor, layers: Sequence[Layer]) -> tuple[Tensor, ...]:
     """Gates (nodes,) cut into those of each layer."""
     return torch.split(gates, [layer.nodes for layer in layers])
+
+
+def open_nodes(gates: Tensor) -> int:
+    """Nodes that count as on: gate at least one half."""
+    return int((gates >= 0.5).sum())
 
 
 def pruning_loss(gates: Tensor, *, target: float) -> Tensor:

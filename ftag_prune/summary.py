@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -100,16 +101,19 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
     """
     metrics = metrics_of(runs, folder)
     groups = groups_of(runs)
+    task = task_of(runs[0].task)
+
+    @lru_cache(maxsize=4)  # every point of a network is compared to the same dense scores
+    def scores(group: tuple[Run, ...], signal: str) -> Scores | None:
+        return scores_of(list(group), folder, task, task.discriminant(signal))
+
     cells: list[Cell] = []
     for group in groups:
-        is_dense = group[0].keep is None
-        dense = group if is_dense else dense_of(group, groups)
-        task = task_of(group[0].task)
+        dense = dense_of(group, groups)
+        told = _Told(*([metrics[run.name] for run in runs] for runs in (group, dense)))
         for chosen in task.discriminants:
-            mine = scores_of(group, folder, task, chosen)
-            theirs = mine if is_dense else scores_of(dense, folder, task, chosen)
+            mine, theirs = (scores(tuple(runs), chosen.signal) for runs in (group, dense))
             rng = np.random.default_rng([seed, len(cells)])
-            told = _Told(*([metrics[run.name] for run in runs] for runs in (group, dense)))
             cells += _cells(told, task, chosen, mine, theirs, rng)
     return cells
 
@@ -211,7 +215,7 @@ def ratio_to_dense(
     One without error for the dense tagger itself (`mine` is `dense`), nan where one is missing.
     """
     points = np.array(efficiencies)
-    if mine is None or dense is None or mine.value.shape[0] == 0:
+    if mine is None or dense is None:
         return PairedRatio(*(np.full_like(points, math.nan) for _ in range(4)))
     if mine is dense:
         one = np.ones_like(points)

@@ -10,11 +10,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from ftag_prune.errors import ConfigError, SampleError, nearest
+from ftag_prune.read.hdf5 import open_hdf5
 from ftag_prune.schema import LAYOUT, as_numbers
 
 if TYPE_CHECKING:
@@ -62,19 +62,13 @@ class Description(NamedTuple):
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """An HDF5 file of our layout; anything else is one sentence."""
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            found = file.attrs.get("layout")
-            if found is None or not {"jets"} <= set(file):
-                raise SampleError(f"{path}: not a file of prepared jets")
-            if found != LAYOUT:
-                raise SampleError(f"{path}: has layout {found}, wanted {LAYOUT}; prepare it again")
-            yield file
-    except FileNotFoundError:
-        raise SampleError(f"{path}: no such file") from None
-    except OSError as broken:
-        reason = " ".join(str(broken).split())[:100]
-        raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
+    with open_hdf5(path) as file:
+        found = file.attrs.get("layout")
+        if found is None or not {"jets"} <= set(file):
+            raise SampleError(f"{path}: not a file of prepared jets")
+        if found != LAYOUT:
+            raise SampleError(f"{path}: has layout {found}, wanted {LAYOUT}; prepare it again")
+        yield file
 
 
 def description(path: Path) -> Description:

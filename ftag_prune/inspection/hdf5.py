@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array
 from ftag_prune.inspection.column import Column, describe, jagged, padded
 from ftag_prune.inspection.contents import Contents, Piece, choose
+from ftag_prune.read.hdf5 import open_hdf5
 
 __all__ = ["inspect"]
 
@@ -22,8 +21,7 @@ _VALID = "valid"  # flag of the slots that hold a track
 
 def inspect(path: Path, *, tree: str | None, jets: int) -> Contents:
     """Contents of an HDF5 file; SampleError if it is broken."""
-    # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
-    with _readable(path), h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as file:
         pieces = tuple(_piece(one) for one in _datasets(file))
         chosen = choose(path, pieces, tree)
         dataset, stop = file[chosen.name], min(jets, chosen.entries)
@@ -44,15 +42,6 @@ def _group(pieces: tuple[Piece, ...], dataset: Any, stop: int) -> Contents:
     )
     chosen = Piece(group.name.lstrip("/") or "/", "group", len(dataset), len(columns))
     return Contents(pieces, chosen, stop, columns)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as bad:
-        reason = " ".join(str(bad).split())[:100] or type(bad).__name__
-        raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
 
 
 def _datasets(file: Any) -> list[Any]:

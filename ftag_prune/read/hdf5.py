@@ -15,13 +15,12 @@ from ftag_prune.expression import Array, Ragged, Rows
 from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require
 from ftag_prune.schema import Branches, Card, Constituents
 
-__all__ = ["chunks"]
+__all__ = ["chunks", "open_hdf5"]
 
 
 def chunks(path: Path, card: Card, branches: Branches, *, step: int | str) -> Iterator[Chunk]:
     """Wanted fields of one file, piece by piece; SampleError if it does not hold them."""
-    # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
-    with _readable(path), h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as file:
         jets = _dataset(path, file, card.dataset, branches.jets, dimensions=1)
         tracks = None
         within = card.constituents
@@ -42,12 +41,15 @@ def chunks(path: Path, card: Card, branches: Branches, *, step: int | str) -> It
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """An HDF5 file; one sentence for a broken one, and for what breaks inside the block."""
     try:
-        yield
+        # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None
-    except (OSError, RuntimeError, KeyError, ValueError) as bad:
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as bad:
         reason = " ".join(str(bad).split())[:100] or type(bad).__name__
         raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
 

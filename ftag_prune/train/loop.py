@@ -16,7 +16,7 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.networks import Network
 from ftag_prune.pressure import Seen
 from ftag_prune.rates import Pair
-from ftag_prune.shadow import gated, pruning_loss
+from ftag_prune.shadow import gated, open_nodes, pruning_loss
 from ftag_prune.tensors import Jets, batches, unshuffled
 from ftag_prune.train.state import State, Trained, freeze
 
@@ -95,7 +95,7 @@ def _step(run: Run, state: State, jets: Jets, *, rates: Pair, share: float) -> _
                 epoch=state.epoch - run.training.epochs.dense,
                 progress=_progress(run, state, share),
                 nodes=gates.numel(),
-                pruned=(gates < 0.5).float().mean().item(),
+                pruned=1 - open_nodes(gates) / gates.numel(),
                 target=run.target,
                 class_loss=done.class_loss,
                 pruning_loss=done.pruning_loss,
@@ -124,10 +124,10 @@ def _row(run: Run, state: State, seen: list[_Step], val: Jets) -> dict[str, Any]
     share = table[:, 0] / table[:, 0].sum()
     gates = state.gates(run, progress=_progress(run, state, 1.0))
     nodes = sum(run.network.nodes)
-    active = float(sum(state.network.architecture.nodes)) / nodes
+    active = sum(state.network.architecture.nodes) / nodes
     pruned = 1 - active
     if gates is not None:
-        active, pruned = gates.mean().item(), (gates < 0.5).double().mean().item()
+        active, pruned = gates.mean().item(), 1 - open_nodes(gates) / nodes
     rates = run.rates.at((state.epoch + 1) / run.training.epochs.total)
     return {
         "epoch": state.epoch + 1,

@@ -17,7 +17,7 @@ from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
 from ftag_prune.networks import Network, build
 from ftag_prune.pressure import Memory
-from ftag_prune.shadow import Shadow
+from ftag_prune.shadow import Shadow, open_nodes
 from ftag_prune.tensors import Description
 
 __all__ = ["TOLERANCE", "Frozen", "State", "Trained", "freeze", "resume", "save", "start"]
@@ -130,7 +130,7 @@ def freeze(run: Run, state: State, x: Tensor) -> State:
         )
     optimiser = _optimiser(run, small, None)
     _follow(state, optimiser, small, lambda moments: cut(moments, layers, kept))
-    frozen = Frozen(int((gates >= 0.5).sum()), kept, gap)
+    frozen = Frozen(open_nodes(gates), kept, gap)
     return State(small, None, optimiser, state.memory, state.epoch, frozen, state.history)
 
 
