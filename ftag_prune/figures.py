@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ftag_prune import plots
 from ftag_prune.config import Run, Study
-from ftag_prune.flavours import FLAVOURS, TASKS, Task
+from ftag_prune.flavours import FLAVOURS, Task
 from ftag_prune.metrics import combine
 from ftag_prune.summary import (
     Cell,
@@ -24,6 +24,7 @@ from ftag_prune.summary import (
     ratio_to_dense,
     read_cells,
     scores_of,
+    task_in,
 )
 
 __all__ = ["Drawing", "captions", "draw", "names"]
@@ -60,9 +61,10 @@ def draw(study: Study, task: str, folder: Path, table: Path, out: Path) -> list[
     table : CSV of the task's cells
     """
     runs = [run for run in study.runs() if run.task == task]
-    drawing = Drawing(study, TASKS[task], runs, read_cells(table), folder)
+    cells = read_cells(table)
+    drawing = Drawing(study, task_in(cells, task), runs, cells, folder)
     saved = []
-    for name in names(study, task):
+    for name in names(study, drawing.task):
         kind, _, background = name.partition("-")
         with plots.atlas_style():
             fig, rows = _KINDS[kind](drawing, background)
@@ -70,17 +72,16 @@ def draw(study: Study, task: str, folder: Path, table: Path, out: Path) -> list[
     return saved
 
 
-def names(study: Study, task: str) -> tuple[str, ...]:
+def names(study: Study, task: Task) -> tuple[str, ...]:
     """Names of the figures of a task, the headline first."""
-    backgrounds = TASKS[task].backgrounds
+    backgrounds = task.backgrounds
     kinds = ["pruned", "strategies", "roc"] if len(study.grid.strategies) > 1 else ["pruned", "roc"]
     return (*(f"{kind}-{one}" for kind in kinds for one in backgrounds), "layers", "history")
 
 
-def captions(study: Study, task: str) -> dict[str, str]:
+def captions(study: Study, task: Task) -> dict[str, str]:
     """What the reader of a figure has to know, by the figure's name."""
-    chosen = TASKS[task]
-    point = f"{100 * chosen.working_point:g} %"
+    point = f"{100 * task.working_point:g} %"
     network = max(study.grid.widths)
     texts = {
         "pruned": "Rejection of {background} at {point} efficiency for {signal} against the "
@@ -104,7 +105,7 @@ def captions(study: Study, task: str) -> dict[str, str]:
     return {
         name: texts[name.partition("-")[0]].format(
             background=FLAVOURS[name.partition("-")[2]].label if "-" in name else "",
-            signal=FLAVOURS[chosen.signal].label,
+            signal=FLAVOURS[task.signal].label,
             point=point,
             depth=study.grid.depth,
             network=network,

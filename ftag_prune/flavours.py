@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -47,6 +48,21 @@ class Discriminant:
     signal: str
     fractions: Mapping[str, float]
 
+    def among(self, classes: Collection[str]) -> Discriminant | None:
+        """The discriminant where only some classes are; None without signal or background."""
+        kept = {name: part for name, part in self.fractions.items() if name in classes}
+        if self.signal not in classes or not kept:
+            return None
+        return Discriminant(self.signal, _to_one(kept))
+
+
+def _to_one(parts: Mapping[str, float]) -> Mapping[str, float]:
+    """Parts in the same proportions, with one as their sum."""
+    total = sum(parts.values())
+    if math.isclose(total, 1.0, abs_tol=1e-12):
+        return parts  # to the last digit what the paper says
+    return {name: part / total for name, part in parts.items()}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -76,6 +92,28 @@ class Task:
     def backgrounds(self) -> tuple[str, ...]:
         """The classes that the headline figures reject."""
         return tuple(self.discriminants[0].fractions)
+
+    def among(self, classes: Collection[str]) -> Task:
+        """The task for a sample that has some of its classes, in the task's order.
+
+        Fractions and shares keep their proportions; discriminants without their signal or without
+        any background are left out. ConfigError if there is no such class, or if the headline's
+        discriminant is left out.
+        """
+        for name in classes:
+            if name not in self.classes:
+                near = nearest(name, self.classes)
+                raise ConfigError(f"no class '{name}' in the task '{self.name}'{near}")
+        kept = tuple(name for name in self.classes if name in classes)
+        some = (one.among(kept) for one in self.discriminants)
+        discriminants = tuple(one for one in some if one is not None)
+        if not discriminants or discriminants[0].signal != self.signal:
+            raise ConfigError(
+                f"the task '{self.name}' needs the class '{self.signal}' and one of "
+                f"{', '.join(repr(name) for name in self.backgrounds)}"
+            )
+        shares = _to_one({name: self.shares[name] for name in kept})
+        return replace(self, classes=kept, discriminants=discriminants, shares=shares)
 
     def discriminant(self, signal: str) -> Discriminant:
         """Discriminant that selects one class; ConfigError if the task has none for it."""

@@ -29,6 +29,7 @@ __all__ = [
     "read_cells",
     "scores_of",
     "summarise",
+    "task_in",
     "write_cells",
 ]
 
@@ -86,6 +87,12 @@ def _together(statistical: float, spread: float) -> float:
     return statistical if math.isnan(spread) else math.hypot(statistical, spread)
 
 
+def task_in(cells: Iterable[Cell], task: str) -> Task:
+    """The task with the classes that the cells are about."""
+    found = {name for cell in cells for name in (cell.signal, cell.background)}
+    return task_of(task).among(found)
+
+
 def metrics_of(runs: Iterable[Run], folder: Path) -> dict[str, dict[str, Any]]:
     """Content of each run's ``metrics.json``, by the run's name."""
     return {run.name: read_json(folder / run.name / "metrics.json") for run in runs}
@@ -101,7 +108,7 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
     """
     metrics = metrics_of(runs, folder)
     groups = groups_of(runs)
-    task = task_of(runs[0].task)
+    task = task_of(runs[0].task).among(metrics[runs[0].name]["test_jets"])
 
     @lru_cache(maxsize=4)  # every point of a network is compared to the same dense scores
     def scores(group: tuple[Run, ...], signal: str) -> Scores | None:

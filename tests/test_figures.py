@@ -7,6 +7,7 @@ from test_config import study
 from test_summary import leave_results
 
 from ftag_prune.figures import captions, draw, names
+from ftag_prune.flavours import task_of
 from ftag_prune.record import read_json, write_csv
 from ftag_prune.summary import read_cells, summarise, write_cells
 
@@ -46,12 +47,14 @@ def rows_of(drawn, name):
 
 def test_the_named_figures_are_drawn(drawn):
     stems = {path.stem for path in (drawn / "drawn").iterdir()}
-    assert stems == set(names(STUDY, "single_b")) == set(captions(STUDY, "single_b"))
+    assert (
+        stems == set(names(STUDY, task_of("single_b"))) == set(captions(STUDY, task_of("single_b")))
+    )
 
 
 def test_studies_of_several_strategies_have_a_figure_for_them():
     many = study(grid__strategies=["budget", "ladder"])
-    more = set(names(many, "single_b")) - set(names(STUDY, "single_b"))
+    more = set(names(many, task_of("single_b"))) - set(names(STUDY, task_of("single_b")))
     assert more == {"strategies-u", "strategies-c", "strategies-tau"}
 
 
@@ -87,7 +90,7 @@ def test_roc_curves_are_means_over_seeds(drawn):
 
 
 def test_captions_name_what_is_shown():
-    said = captions(STUDY, "single_b")["pruned-c"]
+    said = captions(STUDY, task_of("single_b"))["pruned-c"]
     assert "70 % efficiency" in said
     assert "mean over 2 trainings" in said
     assert "strategy “budget”" in said

@@ -33,3 +33,29 @@ def test_unknown_names_are_one_sentence():
         task_of("single_c")
     with pytest.raises(ConfigError, match="has no discriminant for 'u'"):
         task_of("single_b").discriminant("u")
+
+
+def test_a_sample_without_some_classes_keeps_the_proportions():
+    task = task_of("single_b").among(["u", "b", "c"])
+    assert task.classes == ("b", "c", "u")
+    fractions = task.discriminants[0].fractions
+    assert fractions == pytest.approx({"u": 0.79 / 0.99, "c": 0.2 / 0.99})
+    assert task.shares == pytest.approx({"b": 1 / 3, "c": 1 / 3, "u": 1 / 3})
+    whole = task_of("single_b")
+    assert whole.among(whole.classes) == whole
+
+
+def test_discriminants_without_signal_or_background_are_left_out():
+    task = task_of("hbb_cc").among({"hbb", "qcd"})
+    assert [one.signal for one in task.discriminants] == ["hbb"]
+    assert task.discriminants[0].fractions == {"qcd": 1.0}
+    assert task.backgrounds == ("qcd",)
+
+
+def test_a_task_needs_its_signal_and_a_background():
+    with pytest.raises(ConfigError, match="needs the class 'b' and one of 'u', 'c', 'tau'"):
+        task_of("single_b").among(["c", "u"])
+    with pytest.raises(ConfigError, match="needs the class 'hbb' and one of"):
+        task_of("hbb_cc").among(["hbb"])
+    with pytest.raises(ConfigError, match="no class 'light' in the task 'single_b'"):
+        task_of("single_b").among(["b", "light"])
