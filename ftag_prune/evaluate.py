@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ftag_prune.metrics import discriminant, roc
 from ftag_prune.model import load_model
 from ftag_prune.networks import Network
 from ftag_prune.record import atomic, checksum, read_json, write_json
-from ftag_prune.tensors import Jets, load, unshuffled
+from ftag_prune.tensors import Source, allowed_memory, load_within, unshuffled
 
 __all__ = ["EFFICIENCIES", "evaluate_runs", "probabilities", "score"]
 
@@ -32,7 +33,7 @@ _KEPT = ("event", "label", "pt", "eta", "mass")
 
 
 @torch.no_grad()
-def probabilities(network: Network, jets: Jets) -> np.ndarray:
+def probabilities(network: Network, jets: Source) -> np.ndarray:
     """Class probabilities (jets, classes), float64."""
     parts = [network(batch.x).double().softmax(1).numpy() for batch in unshuffled(jets, _BATCH)]
     return np.concatenate(parts)
@@ -98,16 +99,22 @@ def _finite(values: np.ndarray) -> list[float | None]:
 def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, str]:
     """Write ``scores.h5`` and ``metrics.json`` of each run; returns the checksums of the latter."""
     torch.set_num_threads(1)
-    jets = load(test)
+
+    @cache
+    def loaded(share: float) -> tuple[Source, np.ndarray]:
+        jets = load_within(test, share * allowed_memory())
+        return jets, np.concatenate([batch.y.numpy() for batch in unshuffled(jets, _BATCH)])
+
     sums: dict[str, str] = {}
     for run in runs:
         mine = folder / run.name
         model = load_model(mine / "model.pt")
-        task = task_of(model.about.task)
+        task = task_of(model.about.task).among(model.about.classes)
+        jets, y = loaded(run.training.memory_share)
         found = probabilities(model.network, jets)
         _write_scores(mine / "scores.h5", test, run.name, task, found)
         told = read_json(mine / "run.json")
-        measured = score(found, jets.y.numpy(), task)
+        measured = score(found, y, task)
         write_json(mine / "metrics.json", {**_facts(run), **_sizes(told), **measured})
         sums[run.name] = checksum(mine / "metrics.json")
     return sums

@@ -106,6 +106,16 @@ def test_metrics_tell_the_sizes_of_the_compacted_network(evaluated):
         assert sum(told["test_jets"].values()) == len(file["jets"])
 
 
+def test_jets_that_stay_on_disk_are_scored_alike(evaluated, monkeypatch):
+    from test_train import a_run
+
+    path = evaluated / "runs" / "pruned" / "metrics.json"
+    before = read_json(path)
+    monkeypatch.setattr("ftag_prune.evaluate.allowed_memory", lambda: 1)
+    evaluate_runs([a_run(name="pruned")], evaluated / "jets" / "test.h5", evaluated / "runs")
+    assert read_json(path) == before
+
+
 def test_metrics_are_those_of_the_model_file(evaluated, tmp_path):
     """Another network under the same name gives other numbers: nothing is remembered."""
     from test_train import a_run

@@ -7,17 +7,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from small_samples import card, small, write_root
 
 from ftag_prune.architecture import Mlp
 from ftag_prune.compact import cut
 from ftag_prune.config import Adam, Epochs, Run, Sgd, Training
-from ftag_prune.errors import FtagPruneError, TrainingError
+from ftag_prune.errors import ConfigError, FtagPruneError, TrainingError
 from ftag_prune.gates import Budget, Sigmoid
 from ftag_prune.model import load_model
+from ftag_prune.prepare import prepare
 from ftag_prune.pressure import Fixed, Ladder, Memory
 from ftag_prune.rates import OneRate, TwoRates
 from ftag_prune.record import read_json
-from ftag_prune.tensors import Description, Jets
+from ftag_prune.spec import validated
+from ftag_prune.tensors import Description, Jets, JetsOnDisk, description, load, load_within
 from ftag_prune.train import fit, train_runs
 from ftag_prune.train.state import freeze, resume, save, start
 
@@ -230,6 +233,68 @@ def test_a_loss_that_is_not_a_number_stops_with_the_place():
         fitted(run)
 
 
+# -- jets that stay on the disk ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory):
+    """Folder with prepared jets of four classes and three inputs."""
+    folder = tmp_path_factory.mktemp("disk")
+    prepare(card(), [write_root(folder / "sample.root", small(1500))], folder)
+    return folder
+
+
+def test_a_training_from_disk_is_the_same_interrupted_or_not(on_disk, tmp_path):
+    run, about = a_run(), description(on_disk / "train.h5")
+    train, val = (load_within(on_disk / name, 8000) for name in ("train.h5", "val.h5"))
+    assert isinstance(train, JetsOnDisk)
+    path, states = tmp_path / "checkpoint.pt", []
+
+    def keep(state):
+        states.append(state.epoch)
+        if state.epoch == 3:
+            save(path, state, identity="mine")
+
+    whole = fit(run, start(run, about), train, val, after_epoch=keep)
+    second = fit(run, resume(path, run, about, identity="mine"), train, val)
+    assert same(whole.network, second.network)
+    assert whole.history == second.history
+    mapped = fit(run, start(run, about), load(train.path), load(on_disk / "val.h5"))
+    assert not same(whole.network, mapped.network), "another order of the same jets"
+    for mine, theirs in zip(whole.history, mapped.history):
+        assert mine["val_loss"] == pytest.approx(theirs["val_loss"], rel=0.1)
+
+
+def test_a_network_sees_the_same_validation_jets_from_disk(on_disk):
+    run = a_run(keep=None, training=Training(epochs=Epochs(dense=1, tuned=0)))
+    about, train = description(on_disk / "train.h5"), load(on_disk / "train.h5")
+    first, second = (
+        fit(run, start(run, about), train, val).history[-1]["val_loss"]
+        for val in (load(on_disk / "val.h5"), load_within(on_disk / "val.h5", 1))
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(("share", "on"), [(1e-9, JetsOnDisk), (0.5, Jets)])
+def test_the_share_of_the_memory_decides(on_disk, tmp_path, monkeypatch, share, on):
+    seen = []
+
+    def record(run, state, train, val, **options):
+        seen.extend([type(train), type(val)])
+        return fit(run, state, train, val, **options)
+
+    monkeypatch.setattr("ftag_prune.train.runs.fit", record)
+    run = a_run(training=Training(epochs=Epochs(dense=0, gated=1, tuned=0), memory_share=share))
+    train_runs([run], on_disk, tmp_path)
+    assert seen == [on, on]
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5])
+def test_a_share_lies_between_nothing_and_all(share):
+    with pytest.raises(ConfigError, match=r"training: memory_share: input should be "):
+        validated(Training, {"memory_share": share}, where="training")
+
+
 # -- the folder of a run -------------------------------------------------------------------------
 
 
@@ -239,7 +304,7 @@ def prepared(tmp_path, monkeypatch):
     folder = tmp_path / "jets"
     monkeypatch.setattr("ftag_prune.train.runs.description", lambda path: described())
     loaded = {folder / "train.h5": jets(), folder / "val.h5": jets(300, seed=1)}
-    monkeypatch.setattr("ftag_prune.train.runs.load", loaded.__getitem__)
+    monkeypatch.setattr("ftag_prune.train.runs.load_within", lambda path, _memory: loaded[path])
     return folder
 
 

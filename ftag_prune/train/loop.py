@@ -17,7 +17,7 @@ from ftag_prune.networks import Network
 from ftag_prune.pressure import Seen
 from ftag_prune.rates import Pair
 from ftag_prune.shadow import gated, open_nodes, pruning_loss
-from ftag_prune.tensors import Jets, batches, unshuffled
+from ftag_prune.tensors import Jets, Source, batches, unshuffled
 from ftag_prune.train.state import State, Trained, freeze
 
 __all__ = ["fit"]
@@ -29,8 +29,8 @@ _PROOF = 10_000
 def fit(
     run: Run,
     state: State,
-    train: Jets,
-    val: Jets,
+    train: Source,
+    val: Source,
     *,
     after_epoch: Callable[[State], None] = lambda _state: None,
 ) -> Trained:
@@ -45,10 +45,10 @@ def fit(
         If a loss is not a number, or the compacted network differs from the gated one.
     """
     epochs = run.training.epochs
-    steps = math.ceil(len(train.y) / run.training.batch_size)
+    steps = math.ceil(train.number / run.training.batch_size)
     while state.epoch < epochs.total:
         if state.phase(run) == "tuned" and state.frozen is None:
-            state = freeze(run, state, val.x[:_PROOF])
+            state = freeze(run, state, _proof(val))
         seen: list[_Step] = []
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
@@ -59,8 +59,13 @@ def fit(
         state.epoch += 1
         after_epoch(state)
     if run.keep is not None and state.frozen is None:
-        state = freeze(run, state, val.x[:_PROOF])
+        state = freeze(run, state, _proof(val))
     return Trained(state.network, state.frozen, state.history)
+
+
+def _proof(val: Source) -> Tensor:
+    """Inputs (jets, inputs) of the first validation jets."""
+    return next(unshuffled(val, _PROOF)).x
 
 
 class _Step(NamedTuple):
@@ -118,7 +123,7 @@ def _class_loss(network: Network, gates: Tensor | None, jets: Jets) -> Tensor:
 
 
 @torch.no_grad()
-def _row(run: Run, state: State, seen: list[_Step], val: Jets) -> dict[str, Any]:
+def _row(run: Run, state: State, seen: list[_Step], val: Source) -> dict[str, Any]:
     """What an epoch leaves in the history; `pruned` and `active` as they stand at its end."""
     table = np.array(seen)
     share = table[:, 0] / table[:, 0].sum()
@@ -143,9 +148,9 @@ def _row(run: Run, state: State, seen: list[_Step], val: Jets) -> dict[str, Any]
     }
 
 
-def _validation(network: Network, gates: Tensor | None, val: Jets) -> float:
+def _validation(network: Network, gates: Tensor | None, val: Source) -> float:
     """Mean cross-entropy of the validation jets, weighted as the training's."""
     total = sum(
         _class_loss(network, gates, jets).item() * len(jets.y) for jets in unshuffled(val, 10_000)
     )
-    return total / len(val.y)
+    return total / val.number

@@ -17,7 +17,7 @@ from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
 from ftag_prune.record import checksum, digest, provenance, read_json, write_csv, write_json
-from ftag_prune.tensors import Description, description, load
+from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
 from ftag_prune.train.loop import fit
 from ftag_prune.train.state import State, Trained, resume, save
 
@@ -53,7 +53,12 @@ def train_runs(
     progress : is told one line per run
     """
     about = description(jets / "train.h5")
-    loaded = cache(lambda: (load(jets / "train.h5"), load(jets / "val.h5")))
+
+    @cache
+    def loaded(share: float) -> tuple[Source, Source]:
+        memory = share * allowed_memory()
+        return load_within(jets / "train.h5", memory), load_within(jets / "val.h5", memory)
+
     outcomes: list[Outcome] = []
     failed: list[str] = []
     for run in runs:
@@ -68,7 +73,8 @@ def train_runs(
         try:
             with quick_arithmetic():
                 state = resume(keeper.path, run, about, identity=identity)
-                trained = fit(run, state, *loaded(), after_epoch=keeper)
+                train, val = loaded(run.training.memory_share)
+                trained = fit(run, state, train, val, after_epoch=keeper)
         except TrainingError as wrong:
             _log.error("%s", wrong)
             failed.append(str(wrong))
