@@ -174,8 +174,7 @@ def test_a_tree_without_events_is_one_sentence(tmp_path, write):
 @pytest.mark.parametrize(
     ("card", "said"),
     [
-        (content(rows="events"), "constituents: cannot be read yet where rows are events"),
-        (hdf5_content(rows="events"), "rows: events are read from ROOT alone"),
+        (hdf5_content(rows="events"), "rows: events are not read from HDF5"),
         (content(rows="event"), "rows: "),
     ],
 )

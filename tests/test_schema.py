@@ -64,12 +64,12 @@ def test_a_card_is_frozen_and_its_expressions_come_back_as_text():
     [
         ({"tittle": "x"}, "no key 'tittle'; nearest: 'title'"),
         ({"constituents__maximun": 3}, "no key 'constituents.maximun'; nearest: 'maximum'"),
-        ({"event": None}, "key 'event' is missing"),
+        ({"labels": None}, "key 'labels' is missing"),
         ({"tree": None}, "tree: is missing; a ROOT file may hold several"),
-        ({"format": "csv"}, "format: input should be 'root' or 'hdf5', found 'csv'"),
+        ({"format": "csv"}, "format: input should be 'root', 'hdf5' or 'parquet', found 'csv'"),
         ({"task": "single_bb"}, "task: no task 'single_bb'; nearest: 'single_b'"),
         ({"labels__bb": "jet_flavour == 5"}, "labels.bb: no class of the task 'single_b'; nearest"),
-        ({"labels__tau": None}, "labels.tau: is missing; the task 'single_b' has this class"),
+        ({"labels__b": None}, "labels: the task 'single_b' needs the class 'b' and one of"),
         ({"labels__b": "jet_flavour = 5"}, "labels.b: 'jet_flavour = 5' is not an expression"),
         ({"labels__b": [5]}, "labels.b: wanted an expression, found [5]"),
         ({"event": True}, "event: wanted an expression, found True"),
@@ -164,10 +164,10 @@ def test_a_name_means_the_column_above_it_or_the_branch():
 
 def test_only_needed_branches_are_named():
     plan = plan_of(card())
-    assert branches_of(plan, [plan.jets["best"]]) == Branches((), ("s",))
-    assert branches_of(plan, [plan.tracks["ptfrac"]]) == Branches(("jet_pt",), ("pt",))
+    assert branches_of(plan, [plan.jets["best"]]) == Branches((), {"tracks": ("s",)})
+    assert branches_of(plan, [plan.tracks["ptfrac"]]) == Branches(("jet_pt",), {"tracks": ("pt",)})
     assert branches_of(plan, [plan.event, *plan.select.values()]) == Branches(
-        ("jet_event", "jet_pt", "jet_eta"), ()
+        ("jet_event", "jet_pt", "jet_eta"), {}
     )
 
 

@@ -3,6 +3,16 @@
 from ftag_prune.expression.functions import condition
 from ftag_prune.expression.parse import parse
 from ftag_prune.expression.ragged import Array, Ragged, Rows
-from ftag_prune.expression.tree import Expression, Value
+from ftag_prune.expression.tree import Expression, Value, filled, without
 
-__all__ = ["Array", "Expression", "Ragged", "Rows", "Value", "condition", "parse"]
+__all__ = [
+    "Array",
+    "Expression",
+    "Ragged",
+    "Rows",
+    "Value",
+    "condition",
+    "filled",
+    "parse",
+    "without",
+]

@@ -99,6 +99,11 @@ def _delta_phi(first: Any, second: Any) -> Any:
     return (first - second + np.pi) % (2 * np.pi) - np.pi
 
 
+def _delta_r(eta: Any, phi: Any, other_eta: Any, other_phi: Any) -> Any:
+    """Distance of two directions in eta and phi."""
+    return np.hypot(eta - other_eta, _delta_phi(phi, other_phi))
+
+
 def _sum(column: Ragged) -> Array:
     rows = column.rows
     total = np.bincount(rows.jet, weights=column.content, minlength=len(rows))
@@ -129,6 +134,14 @@ def _at_largest(column: Ragged, key: Ragged, k: int) -> Array:
     return made
 
 
+def _first(column: Ragged) -> Array:
+    rows = column.rows
+    made = np.full(len(rows), np.nan, np.result_type(column.content.dtype, np.float32))
+    some = rows.counts > 0
+    made[some] = column.content[rows.starts[:-1][some]]
+    return made
+
+
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         "abs": Function(_arithmetic(np.abs), 1, 1),
@@ -147,9 +160,15 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "hypot": Function(_real(np.hypot), 2, 2),
         "sinh": Function(_real(np.sinh), 1, 1),
         "arctan2": Function(_real(np.arctan2), 2, 2),
+        "arcsinh": Function(_real(np.arcsinh), 1, 1),
+        "cosh": Function(_real(np.cosh), 1, 1),
+        "tanh": Function(_real(np.tanh), 1, 1),
+        "tan": Function(_real(np.tan), 1, 1),
+        "floor": Function(_real(np.floor), 1, 1),
         "cos": Function(_real(np.cos), 1, 1),
         "sin": Function(_real(np.sin), 1, 1),
         "delta_phi": Function(_real(_delta_phi), 2, 2),
+        "delta_r": Function(_real(_delta_r), 4, 4),
         "slog": Function(_real(_slog), 1, 1),
     }
 )
@@ -159,6 +178,7 @@ REDUCERS: Mapping[str, Reducer] = MappingProxyType(
         "sum": Reducer(_sum, 1, ranked=False),
         "count": Reducer(_count, 1, ranked=False),
         "mean": Reducer(_mean, 1, ranked=False),
+        "first": Reducer(_first, 1, ranked=False),
         "largest": Reducer(_largest, 1, ranked=True),
         "at_largest": Reducer(_at_largest, 2, ranked=True),
     }

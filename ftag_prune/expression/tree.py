@@ -9,10 +9,21 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ftag_prune.errors import ConfigError
-from ftag_prune.expression.functions import member
+from ftag_prune.expression.functions import FUNCTIONS, condition, member
 from ftag_prune.expression.ragged import Array, Ragged, Rows, common_rows
 
-__all__ = ["Apply", "Expression", "Member", "Name", "Node", "Number", "Reduce", "Value"]
+__all__ = [
+    "Apply",
+    "Expression",
+    "Member",
+    "Name",
+    "Node",
+    "Number",
+    "Reduce",
+    "Value",
+    "filled",
+    "without",
+]
 
 # What an expression gives: a value per jet, a value per constituent, or a plain number.
 Value: TypeAlias = Array | Ragged | float | bool
@@ -126,6 +137,16 @@ def _broadcast(call: Callable[..., Any], values: list[Value]) -> Value:
     rows = common_rows(ragged)
     flat = [one if np.isscalar(one) else _repeat(one, rows).content for one in values]
     return Ragged(call(*flat), rows)
+
+
+def without(value: Value, gone: Value) -> Value:
+    """NaN where a condition holds; integers become fractions."""
+    return _broadcast(lambda one, out: np.where(condition(out), np.nan, one), [value, gone])
+
+
+def filled(value: Value, instead: float) -> Value:
+    """A number where a value is missing (NaN)."""
+    return _broadcast(lambda one: FUNCTIONS["nan_to"].call(one, instead), [value])
 
 
 def _repeat(value: Value, rows: Rows) -> Ragged:

@@ -17,11 +17,11 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 class Chunk(NamedTuple):
-    """Branches of consecutive jets; `tracks` without their prefix, all with the same rows."""
+    """Branches of consecutive jets; within each collection without prefix, with the same rows."""
 
     size: int
     jets: Mapping[str, Array | Ragged]
-    tracks: Mapping[str, Ragged]
+    within: Mapping[str, Mapping[str, Ragged]]
 
 
 def require(wanted: Iterable[str], known: Iterable[str], *, where: str) -> None:

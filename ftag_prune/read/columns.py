@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ftag_prune.errors import ConfigError, SampleError
-from ftag_prune.expression import Array, Ragged, Rows, Value
+from ftag_prune.expression import Array, Ragged, Rows, Value, filled, without
 from ftag_prune.read.chunk import Chunk
-from ftag_prune.schema import Column, Entry, Plan
+from ftag_prune.schema import JETS, SAMPLE, Column, Entry, Plan
 
 __all__ = ["Columns"]
 
@@ -26,10 +27,11 @@ class Columns:
     plan : sources of the names in all expressions
     chunk : the branches
     where : file, for messages
+    sample : named part of the sample that the jets belong to
     """
 
-    def __init__(self, plan: Plan, chunk: Chunk, *, where: str) -> None:
-        self._plan, self._chunk, self._where = plan, chunk, where
+    def __init__(self, plan: Plan, chunk: Chunk, *, where: str, sample: str | None = None) -> None:
+        self._plan, self._chunk, self._where, self._sample = plan, chunk, where, sample
         self._known: dict[str, Value] = {}
 
     def __len__(self) -> int:
@@ -47,18 +49,17 @@ class Columns:
         return value if isinstance(value, np.ndarray) else np.full(len(self), value)
 
     def per_track(self, entry: Entry) -> Ragged:
-        """Values of an expression for all tracks; jets' values are repeated."""
+        """Values of an expression for all constituents of its kind; jets' values are repeated."""
         value = self._value(entry)
         if isinstance(value, Ragged):
             return value
-        rows = self.rows
+        rows = self._rows(entry.space)
         flat = value[rows.jet] if isinstance(value, np.ndarray) else np.full(len(rows.jet), value)
         return Ragged(flat, rows)
 
-    @property
-    def rows(self) -> Rows:
-        """Numbers of tracks."""
-        for column in self._chunk.tracks.values():
+    def _rows(self, space: str) -> Rows:
+        """Numbers of constituents."""
+        for column in self._chunk.within.get(space, {}).values():
             return column.rows
         raise ConfigError("constituents.variables: use no branch of the constituents")
 
@@ -80,9 +81,12 @@ class Columns:
         chunk = Chunk(
             int(np.count_nonzero(keep)),
             {name: picked(column) for name, column in self._chunk.jets.items()},
-            {name: picked(column) for name, column in self._chunk.tracks.items()},
+            {
+                space: {name: picked(column) for name, column in table.items()}
+                for space, table in self._chunk.within.items()
+            },
         )
-        return Columns(self._plan, chunk, where=self._where)
+        return Columns(self._plan, chunk, where=self._where, sample=self._sample)
 
     def _value(self, entry: Entry) -> Value:
         if entry.key not in self._known:
@@ -92,14 +96,28 @@ class Columns:
                 raise
             except ConfigError as wrong:
                 raise _KeyedError(f"{self._where}: {entry.key}: {wrong}") from None
-            self._known[entry.key] = value
+            self._known[entry.key] = (
+                value if entry.default is None else filled(value, entry.default)
+            )
         return self._known[entry.key]
 
     def _column(self, column: Column) -> Value:
-        plan, chunk = self._plan, self._chunk
         if column.made:
-            return self._value((plan.jets if column.space == "jets" else plan.tracks)[column.name])
-        found = (chunk.jets if column.space == "jets" else chunk.tracks).get(column.name)
+            return self._value(self._plan.made(column))
+        if column.space == SAMPLE:
+            return np.full(len(self), column.name == self._sample)
+        value = self._branch(column)
+        for condition in self._plan.missing.get(column, ()):
+            value = without(value, condition.expression.value(self._raw(condition)))
+        return value
+
+    def _raw(self, condition: Entry) -> Callable[[str], Value]:
+        return lambda name: self._branch(condition.sources[name])
+
+    def _branch(self, column: Column) -> Value:
+        chunk = self._chunk
+        table = chunk.jets if column.space == JETS else chunk.within.get(column.space, {})
+        found = table.get(column.name)
         if found is None:
             raise SampleError(f"{self._where}: branch '{column.name}' was not read")
         return found

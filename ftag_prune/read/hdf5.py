@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -13,35 +12,32 @@ import numpy as np
 from ftag_prune.errors import SampleError, nearest
 from ftag_prune.expression import Array, Ragged, Rows
 from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require
-from ftag_prune.schema import Branches, Card, Constituents
+from ftag_prune.schema import Branches, Card, Collection, Place
 
-__all__ = ["chunks", "open_hdf5"]
+__all__ = ["chunks", "entries", "open_hdf5"]
 
 
-def chunks(path: Path, card: Card, branches: Branches, *, step: int | str) -> Iterator[Chunk]:
-    """Wanted fields of one file, piece by piece; SampleError if it does not hold them."""
+def entries(path: Place, card: Card) -> int:
+    """Jets of the file; SampleError if there are none."""
     with open_hdf5(path) as file:
-        jets = _dataset(path, file, card.dataset, branches.jets, dimensions=1)
-        tracks = None
-        within = card.constituents
-        if within is not None and branches.tracks:
-            wanted = (*branches.tracks, within.valid)
-            tracks = _dataset(path, file, within.dataset, wanted, dimensions=2)
-            _as_long(path, jets, tracks)
-        if len(jets) == 0:
-            raise SampleError(f"{path}, dataset '{card.dataset}': holds no jets")
-        size = entries_per_step(step, _memory(jets, tracks))
-        for begin in range(0, len(jets), size):
-            part = slice(begin, min(begin + size, len(jets)))
-            yield Chunk(
-                part.stop - part.start,
-                _jets(jets, branches.jets, part, path),
-                _tracks(tracks, branches.tracks, part, within, path) if tracks and within else {},
-            )
+        return _source(path, file, card).size
+
+
+def chunks(
+    path: Place, card: Card, branches: Branches, *, step: int | str, start: int, stop: int | None
+) -> Iterator[Chunk]:
+    """Wanted fields of some jets, piece by piece; SampleError if the file lacks them."""
+    with open_hdf5(path) as file:
+        source = _source(path, file, card)
+        read = source.reader(branches)
+        size = entries_per_step(step, read.memory)
+        end = source.size if stop is None else min(stop, source.size)
+        for begin in range(start, end, size):
+            yield read.chunk(slice(begin, min(begin + size, end)))
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
+def open_hdf5(path: Place) -> Iterator[Any]:
     """An HDF5 file; one sentence for a broken one, and for what breaks inside the block."""
     try:
         # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
@@ -54,7 +50,106 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
 
 
-def _dataset(path: Path, file: Any, name: str, wanted: tuple[str, ...], *, dimensions: int) -> Any:
+class _Source(Protocol):
+    """Jets of a file, however it lays them out."""
+
+    size: int
+
+    def reader(self, branches: Branches) -> _Reader:
+        """Reads some branches; SampleError if the file does not hold them."""
+
+
+class _Reader(Protocol):
+    memory: float  # bytes of a jet
+
+    def chunk(self, part: slice) -> Chunk:
+        """Jets of a part of the file."""
+
+
+def _source(path: Place, file: Any, card: Card) -> _Source:
+    """Records, or a group of columns; SampleError without jets."""
+    from ftag_prune.read.flat import Flat  # here: it needs this module's functions
+
+    found = file.get(card.dataset)
+    source: _Source = (
+        Flat(path, found, card) if isinstance(found, h5py.Group) else _Records(path, file, card)
+    )
+    if source.size == 0:
+        raise SampleError(f"{path}, dataset '{card.dataset}': holds no jets")
+    return source
+
+
+class _Records:
+    """One record a jet, and for each collection a padded row of records."""
+
+    def __init__(self, path: Place, file: Any, card: Card) -> None:
+        self.path, self._file, self._card = path, file, card
+        self.size = len(_dataset(path, file, card.dataset, (), dimensions=1))
+
+    def reader(self, branches: Branches) -> _RecordsReader:
+        """Reads some fields."""
+        card, path = self._card, self.path
+        jets = _dataset(path, self._file, card.dataset, branches.jets, dimensions=1)
+        within = {}
+        for name, wanted in branches.within.items():
+            one = card.within[name]
+            flag = () if one.counter else (one.valid,)
+            fields = (*(one.branch(each) for each in wanted), *flag)
+            found = _dataset(path, self._file, one.dataset, fields, dimensions=2)
+            _as_long(path, jets, found)
+            within[name] = _Padded(path, found, one, wanted)
+        counters = [one.collection.counter for one in within.values()]
+        more = tuple(name for name in counters if name)
+        require(more, jets.dtype.names, where=f"{path}, dataset '{card.dataset}'")
+        return _RecordsReader(path, jets, branches.jets, within)
+
+
+class _Padded(NamedTuple):
+    """Records (jets, slots) of one collection."""
+
+    path: Place
+    dataset: Any
+    collection: Collection
+    wanted: tuple[str, ...]
+
+    def read(self, part: slice, jets: Array) -> dict[str, Ragged]:
+        """Those that there are; the padding is gone."""
+        one, where = self.collection, _where(self.path, self.dataset)
+        records = self.dataset[part]
+        valid = (
+            _counted(jets[one.counter], records.shape[1], name=one.counter, where=where)
+            if one.counter
+            else records[one.valid].astype(bool)
+        )
+        rows, some = Rows(valid.sum(axis=1)), records[valid]
+        return {
+            name: Ragged(plain(some[one.branch(name)], branch=name, where=where), rows)
+            for name in self.wanted
+        }
+
+
+class _RecordsReader:
+    """Reads records."""
+
+    def __init__(
+        self, path: Place, jets: Any, wanted: tuple[str, ...], within: Mapping[str, _Padded]
+    ) -> None:
+        self._jets, self._wanted, self._within = jets, wanted, within
+        self._where = _where(path, jets)
+        slots = [one.dataset.shape[1] * one.dataset.dtype.itemsize for one in within.values()]
+        self.memory = float(jets.dtype.itemsize + sum(slots))
+
+    def chunk(self, part: slice) -> Chunk:
+        """Jets of a part of the file."""
+        records = self._jets[part]
+        return Chunk(
+            part.stop - part.start,
+            {name: plain(records[name], branch=name, where=self._where) for name in self._wanted},
+            {name: one.read(part, records) for name, one in self._within.items()},
+        )
+
+
+def _dataset(path: Place, file: Any, name: str, wanted: tuple[str, ...], *, dimensions: int) -> Any:
     found = file.get(name)
     if not isinstance(found, h5py.Dataset):
         known = [key for key, one in file.items() if isinstance(one, h5py.Dataset)]
@@ -68,33 +163,19 @@ def _dataset(path: Path, file: Any, name: str, wanted: tuple[str, ...], *, dimen
     return found
 
 
-def _as_long(path: Path, jets: Any, tracks: Any) -> None:
+def _as_long(path: Place, jets: Any, tracks: Any) -> None:
     if len(jets) != len(tracks):
         raise SampleError(
             f"{path}: '{jets.name}' holds {len(jets)} jets, '{tracks.name}' {len(tracks)}"
         )
 
 
-def _memory(jets: Any, tracks: Any) -> float:
-    slots = tracks.shape[1] * tracks.dtype.itemsize if tracks is not None else 0
-    return float(jets.dtype.itemsize + slots)
+def _where(path: Place, dataset: Any) -> str:
+    return f"{path}, dataset '{dataset.name.lstrip('/')}'"
 
 
-def _jets(dataset: Any, names: tuple[str, ...], part: slice, path: Path) -> dict[str, Array]:
-    where = f"{path}, dataset '{dataset.name.lstrip('/')}'"
-    records = dataset[part]
-    return {name: plain(records[name], branch=name, where=where) for name in names}
-
-
-def _tracks(
-    dataset: Any, names: tuple[str, ...], part: slice, within: Constituents, path: Path
-) -> dict[str, Ragged]:
-    """Valid tracks alone; the padding is gone."""
-    where = f"{path}, dataset '{dataset.name.lstrip('/')}'"
-    records = dataset[part]
-    valid = records[within.valid].astype(bool)
-    rows, number = Rows(valid.sum(axis=1)), np.flatnonzero(valid)
-    flat = records.reshape(-1)
-    return {
-        name: Ragged(plain(flat[name][number], branch=name, where=where), rows) for name in names
-    }
+def _counted(counter: Array, slots: int, *, name: str, where: str) -> Array:
+    """(jets, slots): the first ones of each jet, as many as a counter says."""
+    if counter.dtype.kind not in "iuf" or counter.ndim != 1:
+        raise SampleError(f"{where}: branch '{name}' is no number per jet")
+    return np.asarray(np.arange(slots) < counter[:, None])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from ftag_prune.errors import SampleError, nearest
+from ftag_prune.schema import Place
 
 __all__ = ["Tree", "opened"]
 
@@ -20,7 +20,9 @@ class Tree(Protocol):
     def memory(self, wanted: Collection[str]) -> float:
         """Uncompressed bytes of an entry; `size` must not be 0."""
 
-    def pieces(self, wanted: Collection[str], *, size: int) -> Iterator[dict[str, Any]]:
+    def pieces(
+        self, wanted: Collection[str], *, size: int, start: int, stop: int | None
+    ) -> Iterator[dict[str, Any]]:
         """Awkward arrays of consecutive entries, `size` or fewer of them, by branch."""
 
 
@@ -35,9 +37,15 @@ class _TTree:
     def memory(self, wanted: Collection[str]) -> float:
         return float(sum(self._branches[name].uncompressed_bytes for name in wanted)) / self.size
 
-    def pieces(self, wanted: Collection[str], *, size: int) -> Iterator[dict[str, Any]]:
+    def pieces(
+        self, wanted: Collection[str], *, size: int, start: int, stop: int | None
+    ) -> Iterator[dict[str, Any]]:
         for piece in self._tree.iterate(
-            filter_branch=lambda branch: branch.name in wanted, step_size=size, how=dict
+            filter_branch=lambda branch: branch.name in wanted,
+            step_size=size,
+            how=dict,
+            entry_start=start,
+            entry_stop=stop,
         ):
             yield {name.rpartition("/")[2]: array for name, array in piece.items()}
 
@@ -53,8 +61,16 @@ class _RNTuple:
         plenty = 10**12
         return plenty / int(self._tree.num_entries_for(plenty, filter_field=_among(wanted)))
 
-    def pieces(self, wanted: Collection[str], *, size: int) -> Iterator[dict[str, Any]]:
-        for piece in self._tree.iterate(filter_field=_among(wanted), step_size=size, how=dict):
+    def pieces(
+        self, wanted: Collection[str], *, size: int, start: int, stop: int | None
+    ) -> Iterator[dict[str, Any]]:
+        for piece in self._tree.iterate(
+            filter_field=_among(wanted),
+            step_size=size,
+            how=dict,
+            entry_start=start,
+            entry_stop=stop,
+        ):
             yield {path: _inside(piece, path) for path in wanted}
 
 
@@ -76,7 +92,7 @@ def _inside(piece: Mapping[str, Any], path: str) -> Any:
 _KINDS: Mapping[str, Callable[[Any], Tree]] = {"TTree": _TTree, "ROOT::RNTuple": _RNTuple}
 
 
-def opened(path: Path, name: str, file: Any) -> Tree:
+def opened(path: Place, name: str, file: Any) -> Tree:
     """Tree of a file that uproot has opened; SampleError if there is none of this name."""
     kinds = file.classnames(cycle=False)
     trees = [one for one, kind in kinds.items() if kind in _KINDS]

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
+from pydantic import Field, model_validator
 
 from ftag_prune.errors import ConfigError, SampleError, nearest
 from ftag_prune.expression import Expression, parse
-from ftag_prune.flavours import Task, task_of
+from ftag_prune.flavours import Task, score_name, task_of
+from ftag_prune.schema.collection import Collection, ColumnName, Constituents, Formula
 from ftag_prune.schema.layout import RESERVED
-from ftag_prune.schema.plan import plan_of
+from ftag_prune.schema.plan import JETS, SAMPLE, TRACKS, plan_of
 from ftag_prune.spec import Spec, load_yaml, validated
 
-__all__ = ["Card", "Constituents", "Inputs", "load_card"]
+__all__ = ["Card", "Inputs", "Place", "load_card"]
 
-
-def _formula(given: Any) -> Expression:
-    if isinstance(given, Expression):
-        return given
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
-        raise ValueError(f"wanted an expression, found {given!r}")
-    try:
-        return parse(str(given))
-    except ConfigError as wrong:
-        raise ValueError(str(wrong)) from None
-
-
-Formula = Annotated[
-    InstanceOf[Expression],
-    BeforeValidator(_formula),
-    PlainSerializer(lambda expression: expression.text, return_type=str),
-]
-ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$", max_length=80)]
-
-
-class Constituents(Spec):
-    """The constituents of a jet, called tracks in expressions: ``tracks.d0``."""
-
-    prefix: str = Field("", description="what their branches start with (ROOT)")
-    dataset: str = Field("tracks", description="their dataset (HDF5)")
-    valid: str = Field("valid", description="flag of the slots that hold one (HDF5)")
-    variables: dict[ColumnName, Formula] = Field(min_length=1)
-    sort: Formula = Field(description="the constituents with the largest values are kept, in order")
-    maximum: int = Field(ge=1, le=1000, description="constituents kept of one jet")
+Place: TypeAlias = Path | str  # a local path, or a URL as text
+Files: TypeAlias = tuple[str, ...]
 
 
 class Inputs(Spec):
@@ -68,31 +42,81 @@ class Card(Spec):
     name: str = Field(pattern=r"^\w[\w-]*$", max_length=60)
     title: str = Field(description="what figures call the sample")
     task: str
-    files: tuple[str, ...] = Field(
-        (), description="paths or patterns, beside the card or from here"
+    files: Files | dict[ColumnName, Files] = Field(
+        (),
+        description="paths or patterns, beside the card or from here, or URLs; or a list for each "
+        "named part of the sample, which ``sample.name`` tells apart in expressions",
     )
-    format: Literal["root", "hdf5"]
+    format: Literal["root", "hdf5", "parquet"]
     tree: str | None = Field(None, description="name of the TTree or RNTuple (ROOT)")
-    dataset: str = Field("jets", description="dataset of the jets (HDF5)")
-    rows: Literal["jets", "events"] = Field("jets", description="what an entry is (ROOT)")
+    dataset: str = Field("jets", description="dataset of records, or group of columns (HDF5)")
+    rows: Literal["jets", "events"] = Field("jets", description="what an entry is (not HDF5)")
+    missing: dict[str, Formula] = Field(
+        default_factory=dict,
+        description="branches (a pattern) that are missing where a condition holds; `value` in it "
+        "is the branch itself",
+    )
+    defaults: dict[str, float] = Field(
+        default_factory=dict, description="columns (a pattern): what they are where missing"
+    )
     jets: dict[ColumnName, Formula]
     constituents: Constituents | None = None
+    collections: dict[ColumnName, Collection] = Field(
+        default_factory=dict, description="further constituents, for columns of jets alone"
+    )
     inputs: Inputs
     labels: dict[str, Formula]
     select: dict[str, Formula] = Field(default_factory=dict)
-    event: Formula
+    event: Formula | None = None
     weight: Formula = Field(default_factory=lambda: parse("1"))
+    references: dict[ColumnName, dict[str, Formula]] = Field(
+        default_factory=dict, description="scores of other taggers in the files, by class"
+    )
     units: dict[str, str] = Field(default_factory=dict)
+    on_error: Literal["stop", "skip"] = Field(
+        "stop", description="whether files that cannot be read are left out (and listed)"
+    )
 
     @property
     def about(self) -> Task:
-        """The task that the labels are classes of."""
-        return task_of(self.task)
+        """The task, with the classes that the card has labels for."""
+        return task_of(self.task).among(self.labels)
 
-    def paths(self) -> list[Path]:
+    @property
+    def within(self) -> Mapping[str, Collection]:
+        """All collections of constituents; those that are kept are ``tracks``."""
+        kept = {TRACKS: self.constituents} if self.constituents else {}
+        return {**kept, **self.collections}
+
+    def key_of(self, collection: str) -> str:
+        """YAML key of a collection."""
+        return "constituents" if collection == TRACKS else f"collections.{collection}"
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Named parts of the sample."""
+        return tuple(self.files) if isinstance(self.files, dict) else ()
+
+    def paths(self) -> list[Place]:
         """Files that the card names; SampleError for a pattern that no file matches."""
-        found = [path for pattern in self.files for path in _matches(pattern, name=self.name)]
+        groups = self.files.values() if isinstance(self.files, dict) else [self.files]
+        patterns = [pattern for group in groups for pattern in group]
+        found = [path for pattern in patterns for path in _matches(pattern, name=self.name)]
         return list(dict.fromkeys(found))
+
+    def sample_of(self, path: Place) -> str | None:
+        """Named part of the sample that a file belongs to; None if the card names no parts.
+
+        SampleError if the file belongs to none, or to two.
+        """
+        if not isinstance(self.files, dict):
+            return None
+        groups = self.files.items()
+        found = [n for n, patterns in groups if any(_fits(path, one) for one in patterns)]
+        if len(found) != 1:
+            belongs = " and ".join(repr(one) for one in found) or "no part"
+            raise SampleError(f"{path}: belongs to {belongs} of the files of card '{self.name}'")
+        return found[0]
 
     @model_validator(mode="after")
     def _consistent(self) -> Card:
@@ -108,17 +132,17 @@ class Card(Spec):
 def _faults(card: Card) -> Iterator[str]:
     """What is wrong with the card as a whole, each as a sentence that starts with the key."""
     try:
-        task = card.about
+        task = task_of(card.task)
     except ConfigError as wrong:
         yield f"task: {wrong}"
         return
     if card.format == "root" and card.tree is None:
         yield "tree: is missing; a ROOT file may hold several"
-    if card.rows == "events" and card.format != "root":
-        yield f"rows: events are read from ROOT alone; a record of format '{card.format}' is a jet"
-    if card.rows == "events" and card.constituents:
-        yield "constituents: cannot be read yet where rows are events; write one jet an entry"
+    if card.rows == "events" and card.format == "hdf5":
+        yield "rows: events are not read from HDF5; a record there is a jet"
     yield from _wrong_labels(card, task)
+    yield from _wrong_references(card, task)
+    yield from _wrong_collections(card)
     yield from _wrong_columns(card, task)
     yield from _wrong_inputs(card)
 
@@ -128,22 +152,45 @@ def _wrong_labels(card: Card, task: Task) -> Iterator[str]:
         if name not in task.classes:
             near = nearest(name, task.classes)
             yield f"labels.{name}: no class of the task '{task.name}'{near}"
-    for name in task.classes:
-        if name not in card.labels:
-            yield f"labels.{name}: is missing; the task '{task.name}' has this class"
+    try:
+        task.among(card.labels)
+    except ConfigError as wrong:
+        yield f"labels: {wrong}"
+
+
+def _wrong_references(card: Card, task: Task) -> Iterator[str]:
+    for model, scores in card.references.items():
+        for name in scores:
+            if name not in task.classes:
+                near = nearest(name, task.classes)
+                yield f"references.{model}.{name}: no class of the task '{task.name}'{near}"
+            if score_name(model, name) in card.jets:
+                yield f"jets.{score_name(model, name)}: is what references.{model}.{name} is called"
+
+
+def _wrong_collections(card: Card) -> Iterator[str]:
+    for name, one in card.within.items():
+        key = card.key_of(name)
+        if name in (JETS, SAMPLE) or (name == TRACKS and TRACKS in card.collections):
+            yield f"collections.{name}: this name has another meaning; choose another"
+        if one.way and card.rows != "events":
+            yield f"{key}.{one.way}: finds constituents in events; this card says rows: {card.rows}"
+        if one.counter and card.rows == "events":
+            yield f"{key}.counter: counts constituents of jets; this card says rows: events"
 
 
 def _wrong_columns(card: Card, task: Task) -> Iterator[str]:
-    variables = card.constituents.variables if card.constituents else {}
-    columns = [f"jets.{name}" for name in card.jets]
-    columns += [f"constituents.variables.{name}" for name in variables]
-    for key in columns:
-        if key.rpartition(".")[2] in RESERVED:
+    made = {f"jets.{name}": name for name in card.jets}
+    known = list(card.jets)
+    for owner, one in card.within.items():
+        made |= {f"{card.key_of(owner)}.variables.{name}": name for name in one.variables}
+        known += [f"{owner}.{name}" for name in one.variables]
+    for key, name in made.items():
+        if name in RESERVED:
             yield f"{key}: this name is taken by the prepared files"
     for name in task.balance:
         if name not in card.jets:
             yield f"jets.{name}: is missing; training jets are balanced in it"
-    known = [*card.jets, *(f"tracks.{name}" for name in variables)]
     for name in card.units:
         if name not in known:
             yield f"units.{name}: no such column{nearest(name, known)}"
@@ -162,15 +209,32 @@ def _wrong_inputs(card: Card) -> Iterator[str]:
                 yield f"inputs.{space}: names '{name}' twice"
 
 
-def _matches(pattern: str, *, name: str) -> list[Path]:
+def _matches(pattern: str, *, name: str) -> list[Place]:
+    if "://" in pattern:
+        if "*" in pattern:
+            raise SampleError(f"card '{name}': '{pattern}' is a URL; name its files one by one")
+        return [pattern]
     path = Path(pattern).expanduser()
     if not any(sign in pattern for sign in "*?["):
         return [path]
     base = Path(path.anchor)
-    found = sorted(base.glob(str(path.relative_to(base))))
+    found: list[Place] = [*sorted(base.glob(str(path.relative_to(base))))]
     if not found:
         raise SampleError(f"card '{name}': no file matches '{pattern}'")
     return found
+
+
+def _fits(path: Place, pattern: str) -> bool:
+    """Whether a pattern means this file."""
+    if "://" in pattern or isinstance(path, str):
+        return str(path) == pattern
+    here, there = path.expanduser().absolute(), Path(pattern).expanduser().absolute()
+    return here == there or here in _globbed(there)
+
+
+def _globbed(pattern: Path) -> set[Path]:
+    base = Path(pattern.anchor)
+    return set(base.glob(str(pattern.relative_to(base))))
 
 
 def load_card(path: Path) -> Card:
@@ -181,10 +245,18 @@ def load_card(path: Path) -> Card:
     content = load_yaml(path)
     _refuse_twins(path)
     card = validated(Card, content, where=str(path))
-    return card.model_copy(update={"files": tuple(_beside(path, one) for one in card.files)})
+    return card.model_copy(update={"files": _each(card.files, lambda one: _beside(path, one))})
+
+
+def _each(files: Files | dict[str, Files], change: Callable[[str], str]) -> Any:
+    if isinstance(files, dict):
+        return {name: tuple(map(change, patterns)) for name, patterns in files.items()}
+    return tuple(map(change, files))
 
 
 def _beside(card: Path, pattern: str) -> str:
+    if "://" in pattern:
+        return pattern
     beside = card.parent / pattern
     there = (
         any(True for _ in card.parent.glob(pattern)) if not Path(pattern).is_absolute() else False
