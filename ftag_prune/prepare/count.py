@@ -107,6 +107,13 @@ class Tally:
         place = split * len(self._classes) + passed.label
         self._kept += np.bincount(place, minlength=self._kept.size).reshape(self._kept.shape)
 
+    def include(self, other: Tally) -> None:
+        """Add what another one has counted."""
+        self._read += other._read
+        self._unlabelled += other._unlabelled
+        self._rejected += other._rejected
+        self._kept += other._kept
+
     def counts(self) -> Counts:
         """Counts by name."""
         classes = [*self._classes, NO_CLASS]

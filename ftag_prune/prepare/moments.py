@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array
-from ftag_prune.prepare.balance import blocks
+from ftag_prune.prepare.spool import BLOCK
+from ftag_prune.prepare.write import Target
 from ftag_prune.schema import as_numbers
 
 __all__ = ["Moments", "jet_rows", "moments", "track_rows"]
 
+_JETS = 100_000  # whose tracks are looked at
 _TRACK_BLOCK = 4_096  # jets
 
 
@@ -70,15 +72,23 @@ def _typical(block: Array) -> Array:
     return np.asarray(np.where(known, block, 0.0).sum(axis=0) / number)
 
 
-def jet_rows(jets: Array, inputs: int) -> Iterator[Array]:
-    """Inputs (n, inputs) of jets, piece by piece, as views."""
-    matrix = as_numbers(jets)[:, :inputs]
-    for part in blocks(len(jets)):
-        yield matrix[part]
+def jet_rows(target: Target, dtype: np.dtype[Any], inputs: int) -> Iterator[Array]:
+    """Inputs (n, inputs) of all jets of a file that is being made, piece by piece."""
+    for begin in range(0, target.rows, BLOCK):
+        number = min(BLOCK, target.rows - begin)
+        offset = target.jets + begin * dtype.itemsize
+        yield as_numbers(np.fromfile(target.path, dtype, number, offset=offset))[:, :inputs]
 
 
-def track_rows(tracks: Array, inputs: int) -> Iterator[Array]:
-    """Inputs (n, inputs) of valid tracks, piece by piece."""
-    matrix = as_numbers(tracks)[..., :inputs]
-    for part in blocks(len(tracks), _TRACK_BLOCK):
-        yield matrix[part][tracks["valid"][part]]
+def track_rows(target: Target, dtype: np.dtype[Any], maximum: int) -> Iterator[Array]:
+    """Inputs (n, inputs) of the valid tracks of at most 100,000 jets, evenly spaced in the file."""
+    step, size = -(-target.rows // _JETS), maximum * dtype.itemsize
+    chosen = range(0, target.rows, step)
+    with target.path.open("rb") as file:
+        for begin in range(0, len(chosen), _TRACK_BLOCK):
+            raw = bytearray()
+            for row in chosen[begin : begin + _TRACK_BLOCK]:
+                file.seek((target.tracks or 0) + row * size)
+                raw += file.read(size)
+            tracks = np.frombuffer(raw, dtype)
+            yield as_numbers(tracks)[tracks["valid"], :-1]

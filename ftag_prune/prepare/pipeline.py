@@ -1,29 +1,45 @@
-"""One pass over the files, one over the training jets, and three files."""
+"""Two passes over the files: which jets are kept, then all their columns into three files."""
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ftag_prune import __version__
-from ftag_prune.config import Split
-from ftag_prune.errors import ConfigError
-from ftag_prune.expression import Array
-from ftag_prune.prepare.balance import balance
-from ftag_prune.prepare.count import SPLITS, Counts, Tally, check, choose, finite, whole
-from ftag_prune.prepare.moments import jet_rows, moments, track_rows
-from ftag_prune.prepare.table import Spool, jet_records, spooled, track_records
-from ftag_prune.prepare.write import Filled, write
-from ftag_prune.read import STEP, Columns, columns
-from ftag_prune.record import checksum, digest, provenance
-from ftag_prune.schema import LAYOUT, Card, Entry, Plan, plan_of
+from ftag_prune.config import Balance, Split, Weights
+from ftag_prune.errors import ConfigError, SampleError
+from ftag_prune.prepare.about import Choice, figures, inputs, origin
+from ftag_prune.prepare.count import SPLITS, Counts, Tally, check
+from ftag_prune.prepare.fill import Filling, Job, fill
+from ftag_prune.prepare.piece import Failed, Piece, Work, described, pieces
+from ftag_prune.prepare.scan import kept_dtype, scan
+from ftag_prune.prepare.spool import Part, Spool, Training
+from ftag_prune.prepare.table import kinds as kinds_of
+from ftag_prune.prepare.weigh import Balanced, Ground, columns_of, weigh
+from ftag_prune.prepare.workers import Map
+from ftag_prune.prepare.workers import workers as processes
+from ftag_prune.prepare.write import create, describe
+from ftag_prune.read import STEP, identity
+from ftag_prune.record import atomic
+from ftag_prune.schema import Card, Place, plan_of
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["PIECE", "Prepared", "prepare"]
+
+_log = logging.getLogger(__name__)
+
+_NO_EVENT = (
+    "card '%s' names no event number: jets are split by a hash of their %s, and jets of one event "
+    "may be in the training and in the test"
+)
+PIECE = 100_000  # entries that a process reads before it takes others
+
+Progress = Callable[[int, int], None]
 
 
 class Prepared(NamedTuple):
@@ -36,153 +52,240 @@ class Prepared(NamedTuple):
     fingerprint: str
 
 
-class _Done(NamedTuple):
-    """What the pass over the files leaves: counts, and records of each split on disk."""
-
-    counts: Counts
-    splits: tuple[Filled, ...]
-
-
 def prepare(
     card: Card,
-    files: Sequence[Path],
+    files: Sequence[Place],
     out: Path,
     *,
     split: Split | None = None,
+    balance: Balance | None = None,
     constituents: bool = False,
+    workers: int = 1,
     step: int | str = STEP,
-    progress: Callable[[int], None] = lambda _jets: None,
+    piece: int = PIECE,
+    progress: Progress = lambda _done, _total: None,
 ) -> Prepared:
     """Write ``train.h5``, ``val.h5`` and ``test.h5`` into the folder `out`, all or none.
 
-    The content depends on the card, the files, the split and `constituents` alone: not on `step`.
+    The content depends on the card, the files, the split, the balance and `constituents` alone: not
+    on `workers`, `step` or `piece`. Memory does not grow with the sample.
 
     Parameters
     ----------
     files : in the order in which their jets stand in the result
-    split : tenths of the event numbers modulo 10; default 6, 1 and 3
+    split : default 6, 1 and 3 tenths of the event numbers modulo 10
+    balance : default weights
     constituents : also write ``tracks``
-    step : number of jets, or memory such as ``"100 MB"``, that is read at once
-    progress : is told the number of jets read so far
+    workers : processes
+    step : number of entries, or memory such as ``"100 MB"``, that one process reads at once
+    piece : entries that one process takes at a time
+    progress : is told the entries done and their total; each counts half in each pass
 
     Raises
     ------
     SampleError
         If the files do not hold what the card says, a split has no jets, a class none for
-        training, or a jet two classes.
+        training, or a jet two classes; if a file cannot be written, or a process is killed.
     """
-    plan, shares = plan_of(card), split or Split()
+    plan_of(card)
     if constituents and not card.inputs.tracks:
         raise ConfigError(f"card '{card.name}': inputs.tracks names none, but tracks are wanted")
-    wanted = _wanted(card, plan, tracks=constituents)
-    read = columns(card, files, plan=plan, wanted=wanted, step=step)
+    if not files:
+        raise SampleError(f"card '{card.name}': no files; name them in the card or the command")
+    choice = Choice(split or Split(), balance or Weights(), constituents)
+    work = _work(card, choice, step)
+    if not card.event:
+        _log.warning(_NO_EVENT, card.name, " and ".join(card.about.balance))
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".prepare-") as folder, ExitStack() as stack:
-        jets = stack.enter_context(spooled(Path(folder), "jets"))
-        tracks = stack.enter_context(spooled(Path(folder), "tracks")) if constituents else None
-        tally = _collect(card, plan, read, jets, tracks, shares=shares, progress=progress)
-        done = _Done(tally.counts(), _filled(card, jets, tracks))
-        check(done.counts, plan, where=_name(files))
-        about = _about(card, files, done, shares)
-        task = card.about
-        balanced = balance(
-            done.splits[0].jets, task.balance, shares=task.shares, where=_name(files)
-        )
-        train, val, test = (out / f"{name}.h5" for name in SPLITS)
-        write(dict(zip((train, val, test), done.splits, strict=True)), about, balance=balanced)
-    return Prepared(train, val, test, done.counts, about["fingerprint"])
+    with (
+        tempfile.TemporaryDirectory(dir=out, prefix=".prepare-") as folder,
+        processes(workers) as run,
+    ):
+        said = _Progress(progress)
+        sample = _scan(run, work, files, Path(folder), most=piece, said=said)
+        while True:
+            try:
+                return _write(run, card, choice, sample, out, said=said)
+            except _LostError as lost:
+                sample = sample.without(lost.failed)
 
 
-def _name(files: Sequence[Path]) -> str:
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return f"{files[0]}{more}"
+def _work(card: Card, choice: Choice, step: int | str) -> Work:
+    """The spectra show what is balanced, what the task balances, and the mass."""
+    balanced = columns_of(choice.balance, card)
+    shown = (*card.about.balance, *(["mass"] if "mass" in card.jets else []))
+    columns = tuple(dict.fromkeys((*balanced, *shown)))
+    return Work(card.model_dump_json(), columns, choice.split, choice.constituents, step)
 
 
-def _wanted(card: Card, plan: Plan, *, tracks: bool) -> list[Entry]:
-    several = [plan.jets, plan.select, plan.labels]
-    wanted = [entry for group in several for entry in group.values()]
-    wanted += [plan.event, plan.weight]
-    if tracks and plan.sort:
-        wanted += [plan.sort, *(plan.tracks[name] for name in card.inputs.tracks)]
-    return wanted
+class _Progress:
+    """Entries that are done, of all in both passes."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._done, self._total = tell, 0, 0
+
+    def begin(self, entries: int) -> None:
+        self._total = 2 * entries
+
+    def add(self, piece: Piece) -> None:
+        self._done += piece.stop - piece.start
+        self._tell(min(self._done, self._total) // 2, self._total // 2)
+
+    def again(self) -> None:
+        """Only the first pass is done."""
+        self._done = self._total // 2
 
 
-def _collect(
-    card: Card,
-    plan: Plan,
-    read: Iterable[tuple[Path, Columns]],
-    jets: Spool,
-    tracks: Spool | None,
-    *,
-    shares: Split,
-    progress: Callable[[int], None],
-) -> Tally:
-    """Select, label and split batch after batch, into the raw files."""
+class _LostError(Exception):
+    """Files that could be read in the first pass, but not in the second."""
+
+    def __init__(self, failed: Sequence[Failed]) -> None:
+        super().__init__(failed)
+        self.failed = failed
+
+
+class _Sample(NamedTuple):
+    """What the first pass leaves: pieces with their kept jets, and files that cannot be read."""
+
+    card: Card
+    files: tuple[Place, ...]
+    work: Work
+    spool: Spool
+    parts: tuple[Part, ...]
+    skipped: Mapping[str, str]
+
+    def without(self, failed: Sequence[Failed]) -> _Sample:
+        """The same without the files that failed; SampleError if no file is left."""
+        reasons = {one.file: one.reason for one in failed}
+        for reason in reasons.values():
+            _log.warning("left out: %s", reason)
+        parts = tuple(part for part in self.parts if part.piece.file not in reasons)
+        more = {str(self.files[file]): reason for file, reason in sorted(reasons.items())}
+        skipped = {**self.skipped, **more}
+        if not parts:
+            raise SampleError(
+                f"card '{self.card.name}': none of {len(self.files)} files can be read; the first: "
+                f"{next(iter(skipped.values()))}"
+            )
+        return self._replace(parts=parts, skipped=skipped)
+
+    @property
+    def training(self) -> Training:
+        """Records of the training jets."""
+        return Training(self.spool, self.parts)
+
+    @property
+    def sources(self) -> tuple[Place, ...]:
+        """Files that jets come from."""
+        return tuple(self.files[file] for file in sorted({part.piece.file for part in self.parts}))
+
+    @property
+    def where(self) -> str:
+        """The files, for messages."""
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.files[0]}{more}"
+
+
+def _scan(
+    run: Map, work: Work, files: Sequence[Place], folder: Path, *, most: int, said: _Progress
+) -> _Sample:
+    """First pass."""
+    card, _ = described(work.card)
+    failed: list[Failed] = []
+    todo: list[Piece] = []
+    for cut in run(partial(pieces, work, most), enumerate(files)):
+        if isinstance(cut, Failed):
+            failed.append(cut)
+        else:
+            todo += cut
+    said.begin(sum(piece.stop - piece.start for piece in todo))
+    spool, parts = Spool(folder / "kept", kept_dtype(work.columns)), []
+    for piece, found in zip(todo, run(partial(scan, work), todo), strict=True):
+        said.add(piece)
+        if isinstance(found, Failed):
+            failed.append(found)
+        else:
+            parts.append(spool.add(found))
+    return _Sample(card, tuple(files), work, spool, tuple(parts), {}).without(failed)
+
+
+def _counts(sample: _Sample) -> Counts:
+    """Counts of all parts; SampleError if a split or a class has no jets."""
+    _, plan = described(sample.work.card)
     tally = Tally(plan)
-    inputs = {name: plan.tracks[name] for name in card.inputs.tracks}
-    for path, batch in read:
-        passed = choose(plan, batch, where=str(path))
-        kept = batch.pick(passed.keep)
-        event = whole(kept.per_jet(plan.event), key="event", where=str(path))
-        split = _split(event, shares)
-        weight = finite(kept.per_jet(plan.weight), key="weight", where=str(path))
-        records = jet_records(card, plan, kept, event=event, weight=weight, label=passed.label)
-        jets.append(records, split)
-        if tracks is not None and plan.sort and card.constituents:
-            maximum = card.constituents.maximum
-            tracks.append(track_records(kept, inputs, sort=plan.sort, maximum=maximum), split)
-        tally.add(passed, split)
-        progress(tally.read)
-    return tally
+    for part in sample.parts:
+        tally.include(part.tally)
+    counts = tally.counts()
+    check(counts, plan, where=sample.where)
+    return counts
 
 
-def _split(event: Array, shares: Split) -> Array:
-    """Index of each jet's split; jets of one event stay together."""
-    tenths = np.repeat(np.arange(3), [shares.train, shares.val, shares.test])
-    return np.asarray(tenths[(event % event.dtype.type(10)).astype(np.int64)])
+def _event(parts: Sequence[Part]) -> np.dtype[Any]:
+    kinds = {part.event for part in parts if part.number}
+    if len(kinds) > 1:
+        raise SampleError(
+            "event: is signed in one file and unsigned in another; the card cannot hold both"
+        )
+    return kinds.pop()
 
 
-def _filled(card: Card, jets: Spool, tracks: Spool | None) -> tuple[Filled, ...]:
-    maximum = card.constituents.maximum if card.constituents else 0
-    return tuple(
-        Filled(jets.read(index), tracks.read(index, maximum) if tracks else None)
-        for index in range(len(SPLITS))
-    )
+def _write(
+    run: Map, card: Card, choice: Choice, sample: _Sample, out: Path, *, said: _Progress
+) -> Prepared:
+    """Second pass, and the description."""
+    counts, plan = _counts(sample), described(sample.work.card)[1]
+    kinds = kinds_of(card, plan, event=_event(sample.parts), tracks=choice.constituents)
+    balanced = _balanced(card, choice, sample, counts)
+    jobs, rows = _jobs(sample.parts, balanced)
+    most = card.constituents.maximum if card.constituents else 0
+    train, val, test = (out / f"{name}.h5" for name in SPLITS)
+    with ExitStack() as stack:
+        targets = tuple(
+            create(stack.enter_context(atomic(path)), path, kinds, rows=number, tracks=most)
+            for path, number in zip((train, val, test), rows, strict=True)
+        )
+        _fill(
+            run, Filling(sample.work, sample.spool.path, kinds, balanced, targets), jobs, said=said
+        )
+        sources = list(run(partial(_identity, sample.work), sample.sources))
+        made = origin(card, choice, sources, skipped=sample.skipped, counts=counts)
+        spread = figures(card, choice.balance, sample.training, balanced, counts=counts)
+        seen = inputs(card, targets[0], kinds, where=sample.where)
+        for target in targets:
+            describe(target, {**made.attributes, **spread, **seen})
+    return Prepared(train, val, test, counts, made.fingerprint)
 
 
-def _about(card: Card, files: Sequence[Path], done: _Done, shares: Split) -> dict[str, Any]:
-    """Attributes of all three files."""
-    train, where = done.splits[0], _name(files)
-    sources = [_source(path) for path in files]
-    content = card.model_dump(mode="json", exclude={"files"})
-    identity = {
-        "layout": LAYOUT,
-        "card": content,
-        "sources": [source["checksum"] for source in sources],
-        "split": shares.model_dump(),
-        "constituents": train.tracks is not None,
-        "version": __version__,
-    }
-    over_jets = jet_rows(train.jets, len(card.inputs.jets))
-    about = {
-        **identity,
-        "sources": sources,
-        "fingerprint": digest(identity),
-        "task": card.task,
-        "classes": list(card.about.classes),
-        "inputs": list(card.inputs.jets),
-        "units": card.units,
-        "counts": done.counts._asdict(),
-        "provenance": provenance(),
-        **moments(over_jets, card.inputs.jets, where=where)._asdict(),
-    }
-    if train.tracks is not None:
-        over_tracks = track_rows(train.tracks, len(card.inputs.tracks))
-        found = moments(over_tracks, card.inputs.tracks, where=where)
-        about |= {"track_inputs": list(card.inputs.tracks)}
-        about |= {"track_mean": found.mean, "track_std": found.std}
-    return about
+def _identity(work: Work, path: Place) -> dict[str, Any]:
+    return identity(described(work.card)[0], path)
 
 
-def _source(path: Path) -> dict[str, Any]:
-    return {"path": str(path), "size": path.stat().st_size, "checksum": checksum(path)}
+def _balanced(card: Card, choice: Choice, sample: _Sample, counts: Counts) -> Balanced:
+    copies = sample.spool.path.with_name("copies")
+    copies.unlink(missing_ok=True)
+    number = np.array(list(counts.kept["train"].values()))
+    columns = columns_of(choice.balance, card)
+    ground = Ground(sample.training, columns, card.about, number, copies, sample.where)
+    return weigh(choice.balance, ground)
+
+
+def _fill(run: Map, filling: Filling, jobs: Sequence[Job], *, said: _Progress) -> None:
+    said.again()
+    failed: list[Failed] = []
+    for job, lost in zip(jobs, run(partial(fill, filling), jobs), strict=True):
+        said.add(job.piece)
+        if lost:
+            failed.append(lost)
+    if failed:
+        raise _LostError(failed)
+
+
+def _jobs(parts: Sequence[Part], balanced: Balanced) -> tuple[list[Job], tuple[int, ...]]:
+    """Where the jets of each part go, and the jets in each split."""
+    jobs, rows, trained = [], np.zeros(len(SPLITS), np.int64), 0
+    for part in parts:
+        jobs.append(Job(part.piece, part.begin, part.number, trained, tuple(rows.tolist())))
+        repeats = balanced.repeats(trained, part.splits[0])
+        trained += part.splits[0]
+        rows += np.array([int(repeats.sum(dtype=np.int64)), *part.splits[1:]])
+    return jobs, tuple(rows.tolist())

@@ -1,95 +1,112 @@
-"""Records of jets and tracks, and the raw files they wait in until their number is known."""
+"""Records of jets and tracks, in the order in which they are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array
 from ftag_prune.prepare.count import SPLITS
 from ftag_prune.read import Columns
-from ftag_prune.schema import Card, Entry, Plan, as_numbers, jets_dtype, tracks_dtype
+from ftag_prune.schema import Card, Plan, as_numbers, jets_dtype, tracks_dtype
 
-__all__ = ["Spool", "jet_records", "spooled", "track_records"]
+__all__ = ["Order", "float_columns", "jet_records", "kinds", "track_records"]
+
+_TRACKS = 10_000  # that are put in order at once; they fit into the caches
 
 
-class Spool:
-    """Raw files, one a split, that records are added to.
+class Order(NamedTuple):
+    """Jets of a batch by split.
 
-    Parameters
+    Attributes
     ----------
-    files : open for writing
+    jets : (jets,), their numbers, those of the first split first
+    ends : where each split ends in it
+    copies : (training jets,), how often each is written
     """
 
-    def __init__(self, files: tuple[IO[bytes], ...]) -> None:
-        self._files = files
-        self._dtype: np.dtype[Any] | None = None
+    jets: Array
+    ends: tuple[int, ...]
+    copies: Array
 
-    def append(self, records: Array, split: Array) -> None:
-        """Add each record to the file of its split; `split` is the index, (n,).
+    @classmethod
+    def by(cls, split: Array, copies: Array) -> Order:
+        """Order of jets with these splits; `copies` counts for the training jets."""
+        jets = np.argsort(split, kind="stable")
+        ends = np.cumsum(np.bincount(split, minlength=len(SPLITS))).tolist()
+        return cls(jets, tuple(ends), copies[jets[: ends[0]]])
 
-        SampleError if the records are not of the kind of those before.
-        """
-        self._dtype = self._dtype or records.dtype
-        if records.dtype != self._dtype:
-            raise SampleError(
-                "event: is signed in one file and unsigned in another; the card cannot hold both"
-            )
+    @property
+    def sizes(self) -> Array:
+        """(splits,), records in each split."""
+        sizes = np.diff(self.ends, prepend=0)
+        sizes[0] = self.copies.sum()
+        return sizes
+
+    def part(self, table: Array, split: int) -> Array:
+        """Records of a split as bytes, (records, bytes); `table` is in this order."""
         # As bytes: NumPy would leave gaps between fields to chance, and files would differ.
-        size = records.itemsize * records[0:1].size  # of one jet
-        raw = records.view(np.uint8).reshape(len(records), size)
-        for index, file in enumerate(self._files):
-            file.write(raw[split == index].data)
-
-    def read(self, split: int, *shape: int) -> Array:
-        """(n, *shape): all records of a split, as they lie on disk."""
-        file = self._files[split]
-        file.flush()
-        if file.tell() == 0 or self._dtype is None:
-            return np.zeros((0, *shape), self._dtype or np.uint8)
-        return np.memmap(file.name, self._dtype, "r").reshape(-1, *shape)
+        raw = table.view(np.uint8).reshape(len(table), -1)
+        if split == 0:
+            mine = raw[: self.ends[0]]
+            return mine if (self.copies == 1).all() else np.repeat(mine, self.copies, axis=0)
+        return raw[self.ends[split - 1] : self.ends[split]]
 
 
-@contextmanager
-def spooled(folder: Path, kind: str) -> Iterator[Spool]:
-    """Raw files in a folder, closed at the end."""
-    with ExitStack() as stack:
-        paths = [folder / f"{kind}-{split}" for split in SPLITS]
-        yield Spool(tuple(stack.enter_context(path.open("wb")) for path in paths))
+def float_columns(card: Card, plan: Plan) -> tuple[list[str], list[str]]:
+    """Inputs of the network, and what else is kept of a jet."""
+    kept = [name for name in card.jets if name not in card.inputs.jets]
+    return list(card.inputs.jets), [*kept, *plan.references]
+
+
+def kinds(card: Card, plan: Plan, *, event: np.dtype[Any], tracks: bool) -> dict[str, Any]:
+    """Record of each dataset."""
+    found = {"jets": jets_dtype(*float_columns(card, plan), event=event)}
+    return {**found, "tracks": tracks_dtype(card.inputs.tracks)} if tracks else found
 
 
 def jet_records(
-    card: Card, plan: Plan, columns: Columns, *, event: Array, weight: Array, label: Array
+    card: Card,
+    plan: Plan,
+    columns: Columns,
+    order: Order,
+    *,
+    kind: np.dtype[Any],
+    others: Mapping[str, Array],
 ) -> Array:
-    """(jets,): inputs, kept columns, weights (0 for training), event and label."""
-    kept = [name for name in card.jets if name not in card.inputs.jets]
-    records = np.zeros(len(columns), jets_dtype(card.inputs.jets, kept, event=event.dtype))
+    """(jets,), in this order: inputs, kept columns and the `others`, (jets,) in the batch's."""
+    entries = {**plan.jets, **plan.references}
+    records = np.zeros(len(columns), kind)
     floats = as_numbers(records)
-    for index, name in enumerate((*card.inputs.jets, *kept)):
-        floats[:, index] = columns.per_jet(plan.jets[name])
-    records["mc_weight"], records["event"], records["label"] = weight, event, label
+    for index, name in enumerate(name for names in float_columns(card, plan) for name in names):
+        floats[:, index] = columns.per_jet(entries[name])[order.jets]
+    for name, values in others.items():
+        records[name] = values[order.jets]
     return records
 
 
-def track_records(
-    columns: Columns, inputs: Mapping[str, Entry], *, sort: Entry, maximum: int
-) -> Array:
+def track_records(card: Card, plan: Plan, columns: Columns, order: Order) -> Array:
     """(jets, maximum): inputs of the leading tracks in the order of the sort key, 0 beyond."""
-    key = columns.per_track(sort)
-    rows, order = key.rows, key.order
-    slot = np.arange(len(order)) - rows.starts[rows.jet]
+    if card.constituents is None or plan.sort is None:
+        raise ValueError(f"card '{card.name}' has no constituents")
+    maximum, names = card.constituents.maximum, card.inputs.tracks
+    key = columns.per_track(plan.sort)
+    rows, leading = key.rows, key.order
+    slot = np.arange(len(leading)) - rows.starts[rows.jet]
     fits = slot < maximum
-    order, place = order[fits], (rows.jet * maximum + slot)[fits]
-    block = np.empty((len(order), len(inputs) + 1), np.float32)
-    for index, entry in enumerate(inputs.values()):
-        block[:, index] = columns.per_track(entry).content[order]
-    records = np.zeros(len(columns) * maximum, tracks_dtype(list(inputs)))
-    block[:, -1] = 0
-    as_numbers(records)[place] = block
-    records["valid"][place] = True
+    first = np.empty(len(columns), np.int64)
+    first[order.jets] = np.arange(len(columns)) * maximum
+    leading, place = leading[fits], (first[rows.jet] + slot)[fits]
+    contents = [columns.per_track(plan.tracks[name]).content for name in names]
+    records = np.zeros(len(columns) * maximum, tracks_dtype(names))
+    numbers = as_numbers(records)
+    for begin in range(0, len(leading), _TRACKS):
+        some, there = leading[begin : begin + _TRACKS], place[begin : begin + _TRACKS]
+        block: Array = np.zeros(len(some), records.dtype)
+        block["valid"] = True
+        for index, content in enumerate(contents):
+            as_numbers(block)[:, index] = content[some]
+        numbers[there] = as_numbers(block)
     return records.reshape(len(columns), maximum)

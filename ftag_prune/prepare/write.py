@@ -1,65 +1,98 @@
-"""Prepared jets into HDF5, all splits or none."""
+"""Prepared files: made whole, filled at known places, described at the end."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
+from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array
-from ftag_prune.prepare.balance import Balance, blocks
-from ftag_prune.record import atomic
 
-__all__ = ["Filled", "write"]
+__all__ = ["Target", "append", "create", "describe", "put", "writing"]
 
-
-class Filled(NamedTuple):
-    """Records of one split."""
-
-    jets: Array
-    tracks: Array | None
+# From version 1.8 on attributes may exceed 64 kB, as long lists of sources do.
+# Locks fail on Lustre and EOS, and nobody else knows the temporary names.
+_HOW: Mapping[str, Any] = {"libver": ("v108", "latest"), "locking": False}
 
 
-def write(
-    splits: Mapping[Path, Filled],
-    attributes: Mapping[str, Any],
-    *,
-    balance: Balance,
-) -> None:
-    """Write a file for each split with the same attributes; `weight` is filled on the way.
+class Target(NamedTuple):
+    """A file that is filled.
 
-    Numbers and arrays become attributes as they are, all else as JSON.
+    Attributes
+    ----------
+    path : where it is now
+    name : what it will be called
+    rows : jets in it
+    jets, tracks : where the first byte of each dataset stands; None without tracks
     """
-    with ExitStack() as stack:
-        for path, filled in splits.items():
-            temporary = stack.enter_context(atomic(path))
-            # From version 1.8 on attributes may exceed 64 kB, as long lists of sources do.
-            with h5py.File(temporary, "w", libver=("v108", "latest")) as file:
-                _copy(file, "jets", filled.jets, lambda block: _weighted(block, balance))
-                if filled.tracks is not None:
-                    _copy(file, "tracks", filled.tracks, lambda block: block)
-                for name, value in attributes.items():
-                    file.attrs[name] = _attribute(value)
+
+    path: Path
+    name: Path
+    rows: int
+    jets: int
+    tracks: int | None
 
 
-def _weighted(block: Array, balance: Balance) -> Array:
-    # Copied as bytes, so that the gaps between fields stay what they are.
-    filled = block.view(np.uint8).copy().view(block.dtype)
-    filled["weight"] = balance.weights(block)
-    return filled
+@contextmanager
+def writing(name: Path) -> Iterator[None]:
+    """One sentence if the disk is full, or a file cannot be written for another reason."""
+    try:
+        yield
+    except (OSError, RuntimeError) as bad:
+        reason = getattr(bad, "strerror", None) or " ".join(str(bad).split())[:100]
+        raise SampleError(f"{name}: cannot be written ({reason})") from None
 
 
-def _copy(file: Any, name: str, records: Array, change: Callable[[Array], Array]) -> None:
-    """Contiguous and uncompressed: the file can be mapped into memory."""
-    dataset = file.create_dataset(name, shape=records.shape, dtype=records.dtype)
-    for part in blocks(len(records)):
-        dataset[part] = change(np.asarray(records[part]))
+def create(
+    path: Path, name: Path, kinds: Mapping[str, np.dtype[Any]], *, rows: int, tracks: int
+) -> Target:
+    """Make an HDF5 file with room for so many jets, and tracks of each.
+
+    They are contiguous and uncompressed, so that they can be written at any place by any process,
+    and mapped into memory later.
+    """
+    shapes = {"jets": (rows,), "tracks": (rows, tracks)}
+    with writing(name), h5py.File(path, "w", **_HOW) as file:
+        places = {}
+        for key, dtype in kinds.items():
+            how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            made = file.create_dataset(key, shape=shapes[key], dtype=dtype, dcpl=how)
+            places[key] = made.id.get_offset()
+    return Target(path, name, rows, places["jets"], places.get("tracks"))
 
 
-def _attribute(value: Any) -> Any:
-    return value if isinstance(value, int | str | np.ndarray) else json.dumps(value)
+def append(path: Path, records: Array) -> None:
+    """Add records to a raw file."""
+    with writing(path), path.open("ab") as file:
+        file.write(np.ascontiguousarray(records).view(np.uint8).data)
+
+
+def put(file: int, records: Array, offset: int) -> None:
+    """Write records at a place of an open file."""
+    rest = np.ascontiguousarray(records).view(np.uint8).reshape(-1).data
+    while len(rest):
+        done = os.pwrite(file, rest, offset)
+        rest, offset = rest[done:], offset + done
+
+
+def describe(target: Target, attributes: Mapping[str, Any]) -> None:
+    """Add attributes, numbers, texts and arrays as they are, all else as JSON; then all is on disk.
+
+    A disk may tell only now that it is full: before any of the files gets its name.
+    """
+    with writing(target.name):
+        with h5py.File(target.path, "r+", **_HOW) as file:
+            for key, value in attributes.items():
+                plain = isinstance(value, int | str | np.ndarray)
+                file.attrs[key] = value if plain else json.dumps(value)
+        with target.path.open("rb") as written:
+            os.fsync(written.fileno())
