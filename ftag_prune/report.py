@@ -113,6 +113,7 @@ def _readable(value: Any) -> Any:
 
 def _unicode(formula: re.Match[str]) -> str:
     text = re.sub(r"\\bar\{(\w)\}", "\\1\N{COMBINING MACRON}", formula[1])
+    text = re.sub(r"\^(\{\\prime\}|\\prime)", "\N{PRIME}", text)
     for name, sign in _SIGNS.items():
         text = text.replace(f"\\{name}", sign)
     return re.sub(r"\\mathrm|[{}]", "", text)

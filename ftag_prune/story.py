@@ -8,10 +8,12 @@ from pathlib import Path
 
 from ftag_prune.config import Study
 from ftag_prune.figures import captions
-from ftag_prune.flavours import FLAVOURS, TASKS, Task
+from ftag_prune.flavours import FLAVOURS, Task
 from ftag_prune.record import provenance, read_json
 from ftag_prune.report import Figure, Section, Table, page
-from ftag_prune.summary import Cell, read_cells
+from ftag_prune.sample import Sample, flow_rows, read_sample
+from ftag_prune.sample import captions as sample_captions
+from ftag_prune.summary import Cell, read_cells, task_in
 from ftag_prune.tensors import description
 
 __all__ = ["answer", "tell"]
@@ -28,8 +30,10 @@ def tell(study: Study, folder: Path) -> str:
     sections, answers = [], []
     for task in study.grid.tasks:
         cells = read_cells(folder / "tables" / f"{task}.csv")
-        answers += answer(cells, TASKS[task])
-        sections += _sections(study, TASKS[task], cells, folder)
+        judged = task_in(cells, task)
+        answers += answer(cells, judged)
+        sections += _sections(study, judged, cells, folder)
+        sections.append(_sample(judged, folder))
     return page(
         f"How small can the tagger be? Study “{study.study}”",
         [*sections, _controls(study, folder)],
@@ -129,7 +133,7 @@ def _figures(study: Study, task: Task, folder: Path) -> dict[str, Figure]:
     place = folder / "figures" / task.name
     return {
         name: Figure(png=place / f"{name}.png", caption=text, csv=place / f"{name}.csv")
-        for name, text in captions(study, task.name).items()
+        for name, text in captions(study, task).items()
     }
 
 
@@ -181,46 +185,68 @@ def _ratio(cell: Cell) -> str:
     return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_total:.3f}"
 
 
+def _sample(task: Task, folder: Path) -> Section:
+    """Where the jets of a task come from, where they went, and their spectra."""
+    sample = read_sample(folder / "jets" / task.name / "train.h5")
+    place = folder / "samples" / task.name
+    lost = len(sample.skipped)
+    return Section(
+        title=f"Samples: {_plain(task)}",
+        text=[
+            f"{sample.title}. Files read: {len(sample.read_files)}; skipped: {lost}"
+            + (", listed below." if lost else ".")
+        ],
+        figures=[
+            Figure(png=place / f"{name}.png", caption=text, csv=place / f"{name}.csv")
+            for name, text in sample_captions(sample).items()
+        ],
+        tables=[_flow_table(task, sample), *_skipped_table(task, sample)],
+    )
+
+
+def _flow_table(task: Task, sample: Sample) -> Table:
+    rows = flow_rows(sample)
+    cuts = "; ".join(f"{name}: {formula}" for name, formula in sample.cuts.items())
+    train = " Training jets are counted before resampling." if sample.how == "resample" else ""
+    return Table(
+        caption=f"{_plain(task)}: where every jet went",
+        columns=list(rows[0]),
+        rows=[list(row.values()) for row in rows],
+        note="Each row adds up: read = rejected + of no class + kept in train, val and test. "
+        "A rejected jet is counted at the first cut that it fails"
+        + (f". Cuts: {cuts}." if cuts else ".")
+        + train,
+    )
+
+
+def _skipped_table(task: Task, sample: Sample) -> list[Table]:
+    """Files that could not be read; no table if there are none."""
+    if not sample.skipped:
+        return []
+    return [
+        Table(
+            caption=f"{_plain(task)}: files that were skipped",
+            columns=["file", "reason"],
+            rows=sample.skipped,
+        )
+    ]
+
+
 def _controls(study: Study, folder: Path) -> Section:
     """Checks that the pruning is what it says."""
     told = [read_json(folder / "runs" / run.name / "run.json") for run in study.runs()]
     pruned = [one for one in told if one["asked"] is not None]
     exact = sum(one["left"] == one["asked"] for one in pruned)
     largest = max((one["compaction_difference"] for one in pruned), default=0.0)
-    jets = [row for task in study.grid.tasks for row in _jets_rows(task, folder)]
     return Section(
-        title="Checks and samples",
+        title="Checks",
         text=[
             f"{exact} of {len(pruned)} pruned networks have exactly the asked number of nodes, "
             "counted on the compacted network.",
             "Largest difference of a logit between gated and compacted network, over all runs: "
             f"{largest:.1e}.",
         ],
-        figures=[],
-        tables=[
-            Table(
-                caption="Prepared jets",
-                columns=["task", "", "class", "jets"],
-                rows=jets,
-                note="A rejected jet is counted at the first cut that it fails; every jet that was "
-                "read stands in one of these rows. Split by event number; training weights give "
-                "the classes of a task the same kinematic spectrum.",
-            )
-        ],
     )
-
-
-def _jets_rows(task: str, folder: Path) -> list[list[str | int | float]]:
-    """Where every jet of a sample went."""
-    counts = description(folder / "jets" / task / "train.h5").counts
-    rows: list[list[str | int | float]] = [
-        [task, split, name, number]
-        for split, classes in counts["kept"].items()
-        for name, number in classes.items()
-    ]
-    for cut, classes in counts["rejected"].items():
-        rows.append([task, f"rejected by cut on {cut}", "all", sum(classes.values())])
-    return [*rows, [task, "of no class", "", counts["unlabelled"]]]
 
 
 def _provenance(study: Study, folder: Path) -> dict[str, str]:

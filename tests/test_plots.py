@@ -15,7 +15,7 @@ from matplotlib.offsetbox import AnchoredOffsetbox, TextArea
 
 from ftag_prune import plots
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots import History, ModelCurve, PrunedLine, PrunedShape
+from ftag_prune.plots import History, ModelCurve, PrunedLine, PrunedShape, Spectrum
 from ftag_prune.plots.style import STYLE
 
 LABEL = "Simulation, Pythia 8"
@@ -105,6 +105,32 @@ def layers_figure() -> tuple[Figure, plots.LayerArtists]:
     return fig, artists
 
 
+def falling_spectra(edges: np.ndarray, *, power: float, jets: float = 3_000) -> list[Spectrum]:
+    """Classes that fall with powers of the column before, and together after."""
+    low, high = edges[:-1], edges[1:]
+    spectra = []
+    for index, flavour in enumerate(("b", "c", "u", "tau")):
+        shapes = []
+        for steepness in (power * (1 + 0.2 * index), power):
+            density = ((low + high) / (edges[0] + edges[-1])) ** -steepness
+            density /= np.sum(density * np.diff(edges))
+            number = jets / 4**index * density * np.diff(edges)
+            shapes += [density, density / np.sqrt(number)]
+        spectra.append(Spectrum(flavour, low, high, *shapes))
+    return spectra
+
+
+def spectra_figure(
+    spectra: list[Spectrum], column: str = "pt", unit: str = "GeV", lines: list[str] = LINES
+) -> tuple[Figure, plots.SpectrumArtists]:
+    fig, panels = plots.canvas_before_after(len(lines))
+    artists = plots.before_and_after(
+        panels, spectra, column=column, unit=unit, titles=("before: generated", "after: weighted")
+    )
+    plots.atlas_label(panels[0], LABEL, lines=lines, above=True)
+    return fig, artists
+
+
 def check_layout(fig: Figure) -> None:
     """Measure, on the drawn figure: label, legend and data stay apart, all text stays inside."""
     fig.canvas.draw()
@@ -158,6 +184,11 @@ class TestPictures:
     def test_layers(self) -> Figure:
         with plots.atlas_style():
             return layers_figure()[0]
+
+    @pytest.mark.mpl_image_compare(filename="spectra.png", style=STYLE)
+    def test_spectra(self) -> Figure:
+        with plots.atlas_style():
+            return spectra_figure(falling_spectra(np.geomspace(20, 500, 21), power=2.0))[0]
 
 
 class TestLayout:
@@ -372,6 +403,96 @@ class TestLayers:
         shapes = [PrunedShape(0, ["a", "b"], [1, 2]), PrunedShape(0.5, ["a"], [1])]
         with pytest.raises(FtagPruneError, match="shapes of one figure need the same layers"):
             plots.layers(plots.canvas()[1], shapes)
+
+
+class TestSpectra:
+    PT = np.geomspace(20, 500, 13)
+    ETA = np.linspace(0, 2.5, 11)
+
+    @pytest.mark.parametrize("jets", [100, 3_000, 1e6])
+    @pytest.mark.parametrize("power", [-1.0, 0.3, 2.0, 6.0])
+    @pytest.mark.parametrize("lines", [LINES, LINES[:1], LINES * 2])
+    def test_nothing_overlaps(self, jets: float, power: float, lines: list[str]) -> None:
+        with plots.atlas_style():
+            spectra = falling_spectra(self.PT, power=power, jets=jets)
+            check_layout(spectra_figure(spectra, lines=lines)[0])
+
+    def test_scales_follow_edges_and_values(self) -> None:
+        with plots.atlas_style():
+            steep, _ = spectra_figure(falling_spectra(self.PT, power=2.0))
+            flat, _ = spectra_figure(falling_spectra(self.PT, power=0.3))
+            linear, _ = spectra_figure(falling_spectra(self.PT[0] + self.ETA, power=2.0))
+        assert [(ax.get_xscale(), ax.get_yscale()) for ax in steep.axes] == [("log", "log")] * 2
+        assert [(ax.get_xscale(), ax.get_yscale()) for ax in flat.axes] == [("log", "linear")] * 2
+        assert [ax.get_xscale() for ax in linear.axes] == ["linear"] * 2
+        assert steep.axes[0].get_xlim() == (self.PT[0], self.PT[-1])
+
+    def test_no_decade_is_wasted(self) -> None:
+        spectra = falling_spectra(self.PT, power=2.0, jets=1e6)
+        with plots.atlas_style():
+            fig, _ = spectra_figure(spectra)
+        for ax, values in zip(
+            fig.axes, ([s.before for s in spectra], [s.after for s in spectra]), strict=True
+        ):
+            low, high = ax.get_ylim()
+            assert np.min(values) / 3 < low < np.min(values)
+            assert np.max(values) < high < 3 * np.max(values)
+
+    def test_empty_bins_at_the_ends_are_not_shown(self) -> None:
+        spectra = falling_spectra(self.PT, power=2.0)
+        inside = (self.PT[:-1] > 30) & (self.PT[1:] < 400)
+        spectra = [one._replace(before=inside * one.before, after=0 * one.after) for one in spectra]
+        spectra[1].after[1] = 1e-3
+        with plots.atlas_style():
+            fig, _ = spectra_figure(spectra)
+        assert fig.axes[0].get_xlim() == (self.PT[1], self.PT[:-1][~(self.PT[1:] < 400)][0])
+
+    def test_a_light_jet_opens_no_decades(self) -> None:
+        spectra = falling_spectra(self.ETA + 20, power=0.3)
+        alone = spectra[0].before.copy()
+        alone[-1] = 1e-4
+        error = spectra[0].before_error.copy()
+        error[-1] = 1e-4
+        spectra[0] = spectra[0]._replace(before=alone, before_error=error)
+        with plots.atlas_style():
+            fig, _ = spectra_figure(spectra)
+        assert fig.axes[0].get_yscale() == "linear"
+
+    def test_units_are_on_the_axes(self) -> None:
+        with plots.atlas_style():
+            energies, _ = spectra_figure(falling_spectra(self.PT, power=2.0))
+            numbers, _ = spectra_figure(falling_spectra(1 + self.ETA, power=1.0), "eta", "")
+        labels = [energies.axes[1].get_xlabel(), energies.axes[0].get_ylabel()]
+        assert labels == [r"Jet $p_{\mathrm{T}}$ [GeV]", "Fraction of jets / GeV"]
+        labels = [numbers.axes[1].get_xlabel(), numbers.axes[0].get_ylabel()]
+        assert labels == [r"Jet $|\eta|$", r"Fraction of jets / unit $|\eta|$"]
+
+    def test_lines_and_bands_show_values_and_errors(self) -> None:
+        spectra = falling_spectra(self.PT, power=2.0)
+        with plots.atlas_style():
+            _, artists = spectra_figure(spectra)
+        one = spectra[2]
+        np.testing.assert_array_equal(artists.lines[0][2].get_data().values, one.before)
+        np.testing.assert_array_equal(artists.lines[1][2].get_data().values, one.after)
+        band = artists.bands[1][2].get_data()
+        np.testing.assert_allclose(band.values - one.after, one.after_error)
+        np.testing.assert_allclose(one.after - band.baseline, one.after_error)
+        assert artists.lines[0][2].get_edgecolor() == matplotlib.colors.to_rgba("#2ca02c")
+
+    @pytest.mark.parametrize("lost", [0.0, np.nan])
+    def test_empty_bins_and_classes_leave_gaps(self, lost: float) -> None:
+        spectra = falling_spectra(self.PT, power=2.0)
+        spectra = [one._replace(before=lost * one.before) for one in spectra]
+        with plots.atlas_style():
+            fig, artists = spectra_figure(spectra)
+            check_layout(fig)
+        assert all(np.isnan(line.get_data().values).all() for line in artists.lines[0])
+
+    def test_other_bins(self) -> None:
+        spectra = falling_spectra(self.PT, power=2.0)
+        spectra[1] = spectra[1]._replace(low=spectra[1].low + 1)
+        with pytest.raises(FtagPruneError, match="the classes of 'pt' need the same bins"):
+            spectra_figure(spectra)
 
 
 class TestFiles:

@@ -123,6 +123,7 @@ def test_text_is_never_markup(figure: Figure) -> None:
     [
         (r"$H \rightarrow b\bar{b}$ against $c$-jets", "H → bb\N{COMBINING MACRON} against c-jets"),
         (r"$p_{\mathrm{T}}$ > 20 GeV, $|\eta|$ < 2.5", "p_T > 20 GeV, |η| < 2.5"),
+        (r"$t\bar{t}$ and $Z^{\prime}$", "tt\N{COMBINING MACRON} and Z\N{PRIME}"),
         ("5 $ are not a formula", "5 $ are not a formula"),
     ],
 )

@@ -1,10 +1,15 @@
 """The answer that the report begins with, for cells whose answer is known."""
 
 import pytest
+from test_config import study
+from test_sample import leave_prepared, spectra
 
-from ftag_prune.flavours import TASKS
-from ftag_prune.story import answer
-from ftag_prune.summary import Cell
+from ftag_prune import figures
+from ftag_prune.flavours import TASKS, task_of
+from ftag_prune.record import write_json
+from ftag_prune.sample import draw, read_sample
+from ftag_prune.story import answer, tell
+from ftag_prune.summary import Cell, write_cells
 
 TASK = TASKS["single_b"]
 
@@ -79,3 +84,43 @@ def test_every_network_has_its_own_answer():
 def test_missing_ratios_decide_nothing(ratios):
     (said,) = answer(cells(ratios), TASK)
     assert "no pruned fraction" in said
+
+
+def leave_study(folder, **prepared):
+    """Results of a study, with figures that are no more than the beginning of a PNG."""
+    wanted = study()
+    for name in figures.names(wanted, task_of("single_b")):
+        place = folder / "figures/single_b"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (place / f"{name}.csv").write_text("a\n1\n")
+    for run in wanted.runs():
+        told = {"asked": run.keep, "left": run.keep, "compaction_difference": 1e-7}
+        write_json(folder / "runs" / run.name / "run.json", told)
+    write_cells(folder / "tables/single_b.csv", cells({16: 1.0}))
+    jets = leave_prepared(folder / "jets/single_b/train.h5", **prepared)
+    draw(read_sample(jets), folder / "samples/single_b")
+    return wanted
+
+
+def test_the_sample_is_told_with_figures_cut_flow_and_skipped_files(tmp_path):
+    page = tell(leave_study(tmp_path), tmp_path)
+    assert "<h2>Samples: Single-b</h2>" in page
+    assert "a fine sample. Files read: 2; skipped: 1, listed below." in page
+    assert 'download="spectra-pt.csv"' in page
+    assert 'download="spectra-eta.csv"' in page
+    assert "rejected by eta" in page
+    assert "Cuts: pt: pt &gt; 20; eta: abs(eta) &lt; 2.5." in page
+    assert "no tree &#39;jets&#39;" in page
+
+
+def test_jets_that_are_resampled_are_counted_before(tmp_path):
+    page = tell(leave_study(tmp_path, spectra=spectra("resample")), tmp_path)
+    assert "Training jets are counted before resampling." in page
+
+
+def test_without_skipped_files_there_is_no_table_of_them(tmp_path):
+    page = tell(leave_study(tmp_path, skipped=[]), tmp_path)
+    assert "a fine sample. Files read: 2; skipped: 0.</p>" in page
+    assert "files that were skipped" not in page
+    assert "resampling" not in page

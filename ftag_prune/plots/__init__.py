@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from ftag_prune.plots.files import Saved, rows, save
+from ftag_prune.plots.spectra import (
+    Spectrum,
+    SpectrumArtists,
+    before_and_after,
+    canvas_before_after,
+)
 from ftag_prune.plots.style import (
     atlas_label,
     atlas_style,
@@ -37,9 +43,13 @@ __all__ = [
     "PrunedShape",
     "RocArtists",
     "Saved",
+    "Spectrum",
+    "SpectrumArtists",
     "atlas_label",
     "atlas_style",
+    "before_and_after",
     "canvas",
+    "canvas_before_after",
     "canvas_of_four",
     "canvas_with_ratio",
     "history",

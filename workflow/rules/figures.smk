@@ -32,6 +32,7 @@ rule report:
         study=f"{FOLDER}/study.json",
         tables=expand(f"{FOLDER}/tables/{{task}}.csv", task=study.grid.tasks),
         figures=expand(f"{FOLDER}/figures/{{task}}", task=study.grid.tasks),
+        samples=expand(f"{FOLDER}/samples/{{task}}", task=study.grid.tasks),
     output:
         report(f"{FOLDER}/report.html", caption="../report/page.rst", category="Report"),
     log:

@@ -29,6 +29,15 @@ rule generate:
         " {params.interactions} > {log:q} 2>&1"
 
 
+def split_options(split):
+    """Options of `ftag-prune prepare` for what a study says of the split."""
+    if split.folds is None:
+        chosen = f"--split {split.train} {split.val} {split.test}"
+    else:
+        chosen = f"--folds {split.folds} --fold {split.fold}"
+    return f"{chosen} --split-by {split.by}"
+
+
 rule prepare:
     input:
         card=lambda w: card_of(w.task),
@@ -43,15 +52,14 @@ rule prepare:
         f"{LOGS}/prepare/{{task}}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=60,
     params:
         folder=lambda w, output: str(Path(output[0]).parent),
-        split=lambda w: " ".join(
-            map(str, study.samples[w.task].split.model_dump().values())
-        ),
+        split=lambda w: split_options(study.samples[w.task].split),
+        balance=lambda w: study.samples[w.task].balance.model_dump_json(),
         constituents=lambda w: (
             "--constituents"
             if study.samples[w.task].constituents
@@ -59,5 +67,35 @@ rule prepare:
         ),
         version=__version__,
     shell:
-        "ftag-prune prepare {input.card:q} {params.folder:q} {input.files:q} --split {params.split}"
-        " {params.constituents} > {log:q} 2>&1"
+        "ftag-prune prepare {input.card:q} {params.folder:q} {input.files:q} {params.split}"
+        " --balance {params.balance:q} {params.constituents} --workers {threads} > {log:q} 2>&1"
+
+
+rule sample:
+    input:
+        lambda w: prepared(w.task, ["train", "val", "test"]),
+    output:
+        report(
+            directory(f"{FOLDER}/samples/{{task}}"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Samples",
+            subcategory="{task}",
+            labels={"figure": "{name}"},
+        ),
+    log:
+        f"{LOGS}/sample/{{task}}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        jets=lambda w, input: str(Path(input[0]).parent),
+        label=study.figures.label,
+        lines=[word for line in study.figures.lines for word in ("--line", line)],
+        version=__version__,
+    shell:
+        "ftag-prune sample {params.jets:q} {output:q} --label {params.label:q} {params.lines:q}"
+        " > {log:q} 2>&1"
