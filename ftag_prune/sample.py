@@ -13,13 +13,13 @@ from ftag_prune import plots
 from ftag_prune.errors import SampleError
 from ftag_prune.flavours import TASKS, Task
 from ftag_prune.plots.style import Array
+from ftag_prune.prepare.count import NO_CLASS
 from ftag_prune.read.hdf5 import open_hdf5
 from ftag_prune.record import write_csv
 from ftag_prune.tensors import description
 
-__all__ = ["NO_CLASS", "Flow", "Sample", "captions", "draw", "flow_rows", "read_sample"]
+__all__ = ["Flow", "Sample", "captions", "draw", "flow_rows", "read_sample"]
 
-NO_CLASS = "none"  # how the counts call jets of no class
 _KEYS = ("spectra", "units", "sources", "skipped", "card")
 _WORDS = {"pt": "transverse momentum", "eta": r"$|\eta|$"}
 _BEFORE = "before: generator's weights"
@@ -100,17 +100,8 @@ def read_sample(path: Path) -> Sample:
         spectra={name: _spectra(column, about.classes) for name, column in columns.items()},
         units=told["units"],
         read_files=tuple(source["path"] for source in told["sources"]),
-        skipped=_skipped(told["skipped"]),
+        skipped=tuple(told["skipped"].items()),
     )
-
-
-def _skipped(
-    told: Mapping[str, str] | Sequence[Mapping[str, str]],
-) -> tuple[tuple[str, str], ...]:
-    """Path and reason, from a mapping of one to the other or from a list of both."""
-    if isinstance(told, Mapping):
-        return tuple(told.items())
-    return tuple((one["path"], one["reason"]) for one in told)
 
 
 def _flows(path: Path, counts: Mapping[str, Any], classes: Sequence[str]) -> tuple[Flow, ...]:

@@ -577,7 +577,7 @@ def test_edges_are_round():
     eta = edges_of("eta", 0.001, 2.499)
     assert (eta[0], eta[-1]) == (0, 2.5)
     mass = edges_of("mass", 50.2, 299)
-    assert (mass[0], mass[-1]) == (0, 300)
+    assert (mass[0], mass[-1]) == (50, 300)
 
 
 @settings(deadline=None)

@@ -120,7 +120,7 @@ def test_jets_that_are_resampled_are_counted_before(tmp_path):
 
 
 def test_without_skipped_files_there_is_no_table_of_them(tmp_path):
-    page = tell(leave_study(tmp_path, skipped=[]), tmp_path)
+    page = tell(leave_study(tmp_path, skipped={}), tmp_path)
     assert "a fine sample. Files read: 2; skipped: 0.</p>" in page
     assert "files that were skipped" not in page
     assert "resampling" not in page

@@ -33,7 +33,7 @@ def edges_of(name: str, low: float, high: float) -> Array:
     top = _round_up(high)
     if name in _LOGARITHMIC:
         return np.geomspace(min(_round_down(low), top / 2), top, _BINS + 1)
-    bottom = _round_down(low) if low > 0.2 * high else 0.0
+    bottom = _round_down(low) if low > 0.1 * high else 0.0
     return np.linspace(bottom, top, _BINS + 1)
 
 

@@ -26,9 +26,13 @@ def files_of(task):
 
 
 def card_files(task):
-    """Files that a user's card names; a mistake in it is one sentence here already."""
+    """Local files that a user's card names; a mistake in it is one sentence here already.
+
+    What lies on a server cannot be looked at from here; the card says it to the command.
+    """
     try:
-        return [str(path) for path in load_card(Path(card_of(task))).paths()]
+        found = load_card(Path(card_of(task))).paths()
+        return [str(path) for path in found if isinstance(path, Path)]
     except FtagPruneError as wrong:
         raise WorkflowError(str(wrong)) from None
 

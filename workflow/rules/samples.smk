@@ -58,6 +58,10 @@ rule prepare:
         runtime=60,
     params:
         folder=lambda w, output: str(Path(output[0]).parent),
+        # The files of other samples stand in their card.
+        generated=lambda w: (
+            files_of(w.task) if study.samples[w.task].generate is not None else []
+        ),
         split=lambda w: split_options(study.samples[w.task].split),
         balance=lambda w: study.samples[w.task].balance.model_dump_json(),
         constituents=lambda w: (
@@ -67,7 +71,7 @@ rule prepare:
         ),
         version=__version__,
     shell:
-        "ftag-prune prepare {input.card:q} {params.folder:q} {input.files:q} {params.split}"
+        "ftag-prune prepare {input.card:q} {params.folder:q} {params.generated:q} {params.split}"
         " --balance {params.balance:q} {params.constituents} --workers {threads} > {log:q} 2>&1"
 
 
