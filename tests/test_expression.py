@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ftag_prune.errors import ConfigError
-from ftag_prune.expression import Ragged, Rows, parse
+from ftag_prune.expression import Ragged, Rows, filled, parse, without
 
 COLUMNS = {
     "pt": np.array([20.0, 50.0, 300.0], np.float32),
@@ -63,6 +63,22 @@ def evaluate(text):
         ("cos(flavour) ** 2 + sin(flavour) ** 2", [1, 1, 1]),
         ("exp(log1p(flavour)) - 1", [0, 4, 5]),
         ("slog(hits * 0 - 3)", [-math.log(4)] * 3),
+        ("arcsinh(hits)", [math.asinh(100), math.asinh(120), -math.asinh(3)]),
+        ("cosh(eta)", [math.cosh(-2), math.cosh(0.5), math.nan]),
+        ("tanh(eta)", [math.tanh(-2), math.tanh(0.5), math.nan]),
+        ("tan(flavour)", [0, math.tan(4), math.tan(5)]),
+        ("floor(eta * 1.5)", [-3, 0, math.nan]),
+        ("floor(flavour / 2)", [0, 2, 2]),
+        (
+            "delta_r(3, 0, 0, flavour)",
+            [3, math.hypot(3, 4 - 2 * math.pi), math.hypot(3, 5 - 2 * math.pi)],
+        ),
+        ("delta_r(flavour, 3.1, 0, -3.1)", [math.hypot(n, 2 * math.pi - 6.2) for n in (0, 4, 5)]),
+        ("sum(delta_r(tracks.z, 1, pt, 1))", [40, 0, 250]),
+        ("first(tracks.z)", [10, math.nan, 50]),
+        ("first(tracks.s)", [1, math.nan, -2]),
+        ("first(tracks.z > 20)", [0, math.nan, 1]),
+        ("nan_to(first(tracks.z), -1)", [10, -1, 50]),
         ("delta_phi(3, flavour * -1)", [3, 7 - 2 * math.pi, 8 - 2 * math.pi]),
         ("`softmax-b` > 0.15", [False, True, True]),
         ("Aux.pt + 1", [2, 3, 4]),
@@ -109,6 +125,10 @@ def test_single_precision_stays_single():
         "where(pt > 1, pt, 0)",
         "nan_to(eta, 0)",
         "clip(pt, 1, 2)",
+        "delta_r(pt, eta, 0, 0)",
+        "arcsinh(pt)",
+        "floor(pt)",
+        "tanh(pt)",
     ):
         assert evaluate(text).dtype == np.float32
 
@@ -134,6 +154,9 @@ def test_equal_text_is_an_equal_expression():
         ("exec('1')", "has no function 'exec'; nearest: 'exp'"),
         ("lgo(pt)", "has no function 'lgo'; nearest: 'log'"),
         ("log(pt, 2)", "gives log() 2 arguments, not 1"),
+        ("delta_r(pt, eta)", "gives delta_r() 2 arguments, not 4"),
+        ("first(pt, 1)", "gives first() 2 arguments, not 1"),
+        ("archsinh(pt)", "has no function 'archsinh'; nearest: 'arcsinh'"),
         ("min(pt)", "gives min() 1 arguments, not 2 to 8"),
         ("largest(pt)", "gives largest() 1 arguments, not 2"),
         ("largest(pt, 0)", "wants 1, 2, 3, ... as the last argument of largest()"),
@@ -175,6 +198,7 @@ def test_what_is_refused_is_one_sentence(text, said):
     ("text", "said"),
     [
         ("sum(pt)", "sum() wants a value per constituent, not per jet"),
+        ("first(pt)", "first() wants a value per constituent, not per jet"),
         ("at_largest(tracks.z, pt, 1)", "at_largest() wants a value per constituent"),
         ("event - flavour", "mixes signed and unsigned 64-bit integers"),
         ("event + -1", "cannot be computed"),
@@ -217,6 +241,38 @@ def test_the_order_of_constituents_is_that_of_a_slow_twin(data, kind):
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_zeros_of_either_sign_are_equal(kind):
     assert Ragged(np.array([-0.0, 0.0], kind), Rows(np.array([2]))).order.tolist() == [0, 1]
+
+
+def test_first_takes_the_first_in_order_and_not_the_largest():
+    column = Ragged(np.array([3, 9, 1, 2], np.float32), Rows(np.array([0, 2, 0, 1, 1, 0])))
+    made = parse("first(x)").evaluate({"x": column})
+    np.testing.assert_array_equal(made, [np.nan, 3, np.nan, 1, 2, np.nan])
+    assert made.dtype == np.float32
+
+
+def test_values_are_taken_out_and_filled_in():
+    jets = np.array([1, -999, 3], np.float32)
+    gone = without(jets, jets == -999)
+    np.testing.assert_array_equal(gone, [1, np.nan, 3])
+    np.testing.assert_array_equal(filled(gone, 7), [1, 7, 3])
+    assert gone.dtype == filled(gone, 7).dtype == np.float32
+    assert jets.tolist() == [1, -999, 3]
+    np.testing.assert_array_equal(without(np.array([5, 6]), np.array([True, False])), [np.nan, 6])
+    # A condition that is missing itself does not hold.
+    np.testing.assert_array_equal(without(jets, np.array([np.nan, 1, 0])), [1, np.nan, 3])
+
+
+def test_constituents_are_taken_out_and_filled_in_too():
+    rows = Rows(np.array([2, 0, 1]))
+    column = Ragged(np.array([1, 2, 3], np.float32), rows)
+    by_jet = without(column, np.array([True, True, False]))
+    assert isinstance(by_jet, Ragged)
+    np.testing.assert_array_equal(by_jet.content, [np.nan, np.nan, 3])
+    mine = without(column, Ragged(np.array([False, True, False]), rows))
+    np.testing.assert_array_equal(mine.content, [1, np.nan, 3])
+    assert filled(mine, -1).content.tolist() == [1, -1, 3]
+    assert filled(mine, -1).content.dtype == np.float32
+    assert filled(math.nan, 2) == 2
 
 
 def test_very_many_constituents_are_ordered_too():

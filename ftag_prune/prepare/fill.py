@@ -61,6 +61,8 @@ def fill(filling: Filling, job: Job) -> Failed | None:
     return attempt(card, job.piece.file, lambda: _fill(filling, job))
 
 
+# What is too large for float32 becomes infinite, as is written in the file.
+@np.errstate(over="ignore", invalid="ignore")
 def _fill(filling: Filling, job: Job) -> None:
     card, plan = described(filling.work.card)
     records, copies = _kept(filling, job)

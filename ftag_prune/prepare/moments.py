@@ -26,6 +26,7 @@ class Moments(NamedTuple):
     std: Array
 
 
+@np.errstate(invalid="ignore")  # a NaN of any bit pattern is a missing value
 def moments(rows: Iterable[Array], names: Sequence[str], *, where: str) -> Moments:
     """Moments of columns that come in pieces; missing (NaN) and infinite values are left out.
 

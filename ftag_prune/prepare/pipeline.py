@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from ftag_prune.prepare.table import kinds as kinds_of
 from ftag_prune.prepare.weigh import Balanced, Ground, columns_of, weigh
 from ftag_prune.prepare.workers import Map
 from ftag_prune.prepare.workers import workers as processes
-from ftag_prune.prepare.write import create, describe
+from ftag_prune.prepare.write import create, describe, writing
 from ftag_prune.read import STEP, identity
 from ftag_prune.record import atomic
 from ftag_prune.schema import Card, Place, plan_of
@@ -96,18 +96,24 @@ def prepare(
     work = _work(card, choice, step)
     if not card.event:
         _log.warning(_NO_EVENT, card.name, " and ".join(card.about.balance))
-    out.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=out, prefix=".prepare-") as folder,
-        processes(workers) as run,
-    ):
+    with _beside(out) as folder, processes(workers) as run:
         said = _Progress(progress)
-        sample = _scan(run, work, files, Path(folder), most=piece, said=said)
+        sample = _scan(run, work, files, folder, most=piece, said=said)
         while True:
             try:
                 return _write(run, card, choice, sample, out, said=said)
             except _LostError as lost:
                 sample = sample.without(lost.failed)
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder in the folder `out`, which is made; it goes when the block ends."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(dir=out, prefix=".prepare-")
+    with made as folder:
+        yield Path(folder)
 
 
 def _work(card: Card, choice: Choice, step: int | str) -> Work:

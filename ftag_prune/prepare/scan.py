@@ -55,6 +55,8 @@ def scan(work: Work, piece: Piece) -> Scanned | Failed:
     return attempt(described(work.card)[0], piece.file, lambda: _scanned(work, piece))
 
 
+# What is too large for float32 becomes infinite, which is looked for where it matters.
+@np.errstate(over="ignore", invalid="ignore")
 def _scanned(work: Work, piece: Piece) -> Scanned:
     card, plan = described(work.card)
     tally, event = Tally(plan), np.dtype(np.uint64)
@@ -69,7 +71,8 @@ def _scanned(work: Work, piece: Piece) -> Scanned:
         made["row"] = row + np.flatnonzero(passed.keep)
         made["label"], made["split"] = passed.label, splits(number, work.split)
         made["event"], event = number.view(np.uint64), number.dtype
-        made["mc_weight"] = finite(kept.per_jet(plan.weight), key="weight", where=where)
+        weight = kept.per_jet(plan.weight).astype(np.float32, copy=False)
+        made["mc_weight"] = finite(weight, key="weight", where=where)
         for name in work.columns:
             made[name] = kept.per_jet(plan.jets[name])
         tally.add(passed, made["split"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array, Ragged, Rows
+from ftag_prune.read.chunk import shared_rows
 from ftag_prune.schema import Collection
 
 __all__ = ["Found", "branches", "constituents"]
@@ -70,7 +71,7 @@ def constituents(
     Raises
     ------
     SampleError
-        If a number of a jet or constituent points to none.
+        If a number of a jet or constituent points to none, or branches differ in length.
     """
     return _WAYS[str(one.way)](one, _Event(jets, items, columns, where))
 
@@ -89,7 +90,7 @@ def _by_indices(one: Collection, event: _Event) -> Found:
     items, size = _items(event), len(event.jets.jet)
     table = np.full((size, len(one.indices)), -1, np.int64)
     for slot, name in enumerate(one.indices):
-        table[:, slot] = _ragged(event, name).content
+        table[:, slot] = _numbers(_of_jets(event, name), branch=name, event=event)
     most = items.counts[event.jets.jet]
     for slot, name in enumerate(one.indices):
         _refuse(table[:, slot] >= most, branch=name, what="constituent", event=event)
@@ -102,14 +103,14 @@ def _by_link(one: Collection, event: _Event) -> Found:
     """A table of pairs; a negative number of a jet or constituent means none."""
     if one.link is None:
         raise ValueError("the collection has no link")
-    name = one.link.prefix + one.link.jet
-    of_jet = _ragged(event, name)
-    pairs, jet = of_jet.rows, of_jet.content.astype(np.int64)
+    table = {name: _ragged(event, name) for name in branches(one)}
+    pairs, (name, *_) = shared_rows(table, where=event.where), table
+    jet = _numbers(table[name].content, branch=name, event=event)
     _refuse(jet >= event.jets.counts[pairs.jet], branch=name, what="jet", event=event)
     good, number = jet >= 0, np.arange(len(jet))
     if one.link.item:
         item_name = one.link.prefix + one.link.item
-        item = _ragged(event, item_name).content.astype(np.int64)
+        item = _numbers(table[item_name].content, branch=item_name, event=event)
         if event.items is not None:
             most = event.items.counts[pairs.jet]
             _refuse(item >= most, branch=item_name, what="constituent", event=event)
@@ -127,18 +128,19 @@ def _by_match(one: Collection, event: _Event) -> Found:
         raise ValueError("the collection has no match")
     items = _items(event)
     eta, phi = (_ragged(event, one.branch(n)).content for n in (one.match.eta, one.match.phi))
-    jet_eta, jet_phi = (_ragged(event, n).content for n in (one.match.jet_eta, one.match.jet_phi))
-    # All pairs of a constituent and a jet of its event, constituent by constituent.
-    pairs = Rows(event.jets.counts[items.jet])
-    item, jet = pairs.jet, event.jets.starts[items.jet][pairs.jet] + _within(pairs)
-    turn = (phi[item] - jet_phi[jet] + np.pi) % (2 * np.pi) - np.pi
-    distance = np.hypot(eta[item] - jet_eta[jet], turn)
-    near = np.flatnonzero(distance < one.match.dr)
-    nearest = near[np.lexsort((jet[near], distance[near], item[near]))]
-    best = nearest[np.diff(item[nearest], prepend=-1) > 0]
-    order = np.lexsort((item[best], jet[best]))
-    counts = np.bincount(jet[best], minlength=len(event.jets.jet))
-    return Found(Rows(counts), item[best][order], _NONE)
+    jet_eta, jet_phi = (_of_jets(event, n) for n in (one.match.jet_eta, one.match.jet_phi))
+    best, nearest = np.full(len(eta), -1), np.full(len(eta), one.match.dr)
+    # One jet of each event after the other: all pairs at once would fill the memory.
+    for place in range(event.jets.counts.max(initial=0)):
+        item = np.flatnonzero(event.jets.counts[items.jet] > place)
+        jet = event.jets.starts[items.jet[item]] + place
+        turn = (phi[item] - jet_phi[jet] + np.pi) % (2 * np.pi) - np.pi
+        distance = np.hypot(eta[item] - jet_eta[jet], turn)
+        nearer = distance < nearest[item]
+        best[item[nearer]], nearest[item[nearer]] = jet[nearer], distance[nearer]
+    found = np.flatnonzero(best >= 0)
+    counts = np.bincount(best[found], minlength=len(event.jets.jet))
+    return Found(Rows(counts), found[np.argsort(best[found], kind="stable")], _NONE)
 
 
 _WAYS: Mapping[str, Callable[[Collection, _Event], Found]] = {
@@ -156,10 +158,27 @@ def _items(event: _Event) -> Rows:
 
 
 def _ragged(event: _Event, name: str) -> Ragged:
-    column = event.columns[name]
+    column = event.columns.get(name)
     if not isinstance(column, Ragged):
-        raise SampleError(f"{event.where}: branch '{name}' holds one value per event")
+        raise SampleError(f"{event.where}: branch '{name}' has no list of numbers for each event")
     return column
+
+
+def _of_jets(event: _Event, name: str) -> Array:
+    """(jets,): a branch with a value for each jet."""
+    column = _ragged(event, name)
+    if not column.rows.same_as(event.jets):
+        raise SampleError(f"{event.where}: branch '{name}' differs from the jets in length")
+    return column.content
+
+
+def _numbers(values: Array, *, branch: str, event: _Event) -> Array:
+    """Numbers of jets or constituents as int64; a fraction or NaN is none."""
+    if values.dtype.kind not in "iu":
+        raise SampleError(
+            f"{event.where}: branch '{branch}' holds {values.dtype}, not whole numbers"
+        )
+    return values.astype(np.int64)
 
 
 def _within(rows: Rows) -> Array:

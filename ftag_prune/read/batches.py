@@ -25,8 +25,15 @@ _FORMATS: Mapping[str, ModuleType] = {"root": root, "hdf5": hdf5, "parquet": par
 
 def entries(card: Card, path: Place) -> int:
     """Entries of a file, jets or events; SampleError if it has none or cannot be read."""
-    found: int = _FORMATS[card.format].entries(path, card)
+    found: int = _format(card, path).entries(path, card)
     return found
+
+
+def _format(card: Card, path: Place) -> ModuleType:
+    """The module that reads such files; SampleError for a URL that it cannot open."""
+    if isinstance(path, str) and card.format != "root":
+        raise SampleError(f"{path}: a URL of a {card.format} file; only ROOT files are read so")
+    return _FORMATS[card.format]
 
 
 def columns(
@@ -51,7 +58,7 @@ def columns(
     if not (branches.jets or branches.within):
         raise ConfigError(f"card '{card.name}': its expressions use no branch at all")
     sample = card.sample_of(path)
-    chunks = _FORMATS[card.format].chunks
+    chunks = _format(card, path).chunks
     for chunk in chunks(path, card, branches, step=step, start=start, stop=stop):
         yield Columns(plan, chunk, where=str(path), sample=sample)
 
@@ -98,7 +105,6 @@ def identity(card: Card, path: Place) -> dict[str, Any]:
             "checksum": checksum(path),
             **part,
         }
-    if card.format != "root":
-        raise SampleError(f"{path}: a URL of a {card.format} file; only ROOT files are read so")
+    _format(card, path)
     number, size = root.unique(path)
     return {"path": path, "size": size, "uuid": number, **part}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -10,8 +9,8 @@ import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array, Ragged, Rows
-from ftag_prune.read.chunk import Chunk, plain, require
-from ftag_prune.schema import Branches, Card, Collection, Place
+from ftag_prune.read.chunk import Chunk, plain, require, whole_counts
+from ftag_prune.schema import Branches, Card, Collection, Place, branches_of, plan_of
 
 __all__ = ["Flat"]
 
@@ -27,10 +26,11 @@ class Flat:
         self._group, self._card = group, card
         self._where = f"{path}, group '{card.dataset}'"
         self._known = {name: one for name, one in group.items() if isinstance(one, h5py.Dataset)}
-        self.size = self._size(_names(card))
+        self.size = self._size()
 
-    def _size(self, names: Iterable[str]) -> int:
-        for name in names:
+    def _size(self) -> int:
+        plan = plan_of(self._card)
+        for name in branches_of(plan, plan.everything()).jets:
             if name in self._known and self._known[name].ndim == 1:
                 return len(self._known[name])
         raise SampleError(f"{self._where}: no branch of jets that the card names")
@@ -54,12 +54,6 @@ class Flat:
         return _FlatReader(self._known, branches.jets, within, self._where)
 
 
-def _names(card: Card) -> list[str]:
-    """Names in the expressions of jets; those of branches are among them."""
-    expressions = [*card.jets.values(), *card.labels.values()]
-    return list(dict.fromkeys(name for one in expressions for name in one.names))
-
-
 class _Slots:
     """Constituents of one collection."""
 
@@ -74,43 +68,54 @@ class _Slots:
         branches = {name: one.branch(name) for name in wanted}
         require(branches.values(), known, where=where)
         self._columns = {name: known[branch] for name, branch in branches.items()}
-        self._where, self._one = where, one
-        counter = None if one.counter is None else known[one.counter]
+        self._where, self._counter = where, one.counter
+        self._numbers = None if one.counter is None else known[one.counter]
         shapes = {column.shape for column in self._columns.values()}
         if len(shapes) != 1:
             raise SampleError(f"{where}: branches '{one.prefix}*' differ in length")
-        (self.shape,) = shapes
-        self._counts = None if counter is None else _whole(counter[:], one, where)
-        self._padded = len(self.shape) == 2 and self.shape[0] == size
-        total = None if self._counts is None else int(self._counts.sum())
-        if not self._padded and self.shape != (total,):
+        (shape,) = shapes
+        self._padded = len(shape) == 2 and shape[0] == size
+        self._starts = np.zeros(1, np.int64) if self._padded else self._in_a_row(size)
+        if not self._padded and shape != (self._starts[-1],):
+            as_counted = f" nor as many values as the counter '{one.counter}' says"
             raise SampleError(
-                f"{where}: branches '{one.prefix}*' have the shape {self.shape}, neither one row "
-                f"for each of {size} jets nor as many values as the counter '{one.counter}' says"
+                f"{where}: branches '{one.prefix}*' have the shape {shape}, not one row for each "
+                f"of {size} jets{as_counted if one.counter else ''}"
             )
-        self._starts = np.zeros(1, np.int64) if self._counts is None else _starts(self._counts)
+        bytes_each = sum(column.dtype.itemsize for column in self._columns.values())
+        self.memory = bytes_each * float(np.prod(shape)) / size
+
+    def _in_a_row(self, size: int) -> Array:
+        """(jets + 1,): where the values of each jet begin, and their number."""
+        counts = np.zeros(size, np.int64) if self._numbers is None else self._counts(slice(None))
+        return Rows(counts).starts
+
+    def _counts(self, part: slice) -> Array:
+        if self._numbers is None:
+            raise ValueError("the collection has no counter")
+        return whole_counts(self._numbers[part], branch=str(self._counter), where=self._where)
 
     def read(self, part: slice) -> dict[str, Ragged]:
         """Those of some jets."""
         if self._padded:
             return self._of_slots(part)
-        rows = Rows(self._starts[part.start + 1 : part.stop + 1] - self._starts[part])
-        inside = slice(int(self._starts[part.start]), int(self._starts[part.stop]))
-        return {
-            name: Ragged(plain(column[inside], branch=name, where=self._where), rows)
-            for name, column in self._columns.items()
-        }
+        starts = self._starts[part.start : part.stop + 1]
+        rows, inside = Rows(np.diff(starts)), slice(int(starts[0]), int(starts[-1]))
+        return {name: self._ragged(one[inside], one, rows) for name, one in self._columns.items()}
 
     def _of_slots(self, part: slice) -> dict[str, Ragged]:
-        number, slots = part.stop - part.start, self.shape[1]
-        counts = np.full(number, slots) if self._counts is None else self._counts[part]
+        number, slots = part.stop - part.start, next(iter(self._columns.values())).shape[1]
+        counts = np.full(number, slots) if self._numbers is None else self._counts(part)
         # More than there is room for: the first ones were kept.
         rows = Rows(np.minimum(counts, slots))
         valid = np.arange(slots) < counts[:, None]
         return {
-            name: Ragged(plain(column[part][valid], branch=name, where=self._where), rows)
-            for name, column in self._columns.items()
+            name: self._ragged(one[part][valid], one, rows) for name, one in self._columns.items()
         }
+
+    def _ragged(self, values: Array, column: Any, rows: Rows) -> Ragged:
+        branch = column.name.rpartition("/")[2]
+        return Ragged(plain(values, branch=branch, where=self._where), rows)
 
 
 class _FlatReader:
@@ -124,7 +129,7 @@ class _FlatReader:
         where: str,
     ) -> None:
         self._jets, self._within, self._where = {n: known[n] for n in jets}, within, where
-        self.memory = 8.0 * (len(jets) + sum(40 * len(one.shape) for one in within.values()))
+        self.memory = 8.0 * len(jets) + sum(one.memory for one in within.values())
 
     def chunk(self, part: slice) -> Chunk:
         """Jets of a part of the file."""
@@ -136,16 +141,3 @@ class _FlatReader:
             },
             {name: one.read(part) for name, one in self._within.items()},
         )
-
-
-def _whole(counts: Array, one: Collection, where: str) -> Array:
-    """Counts as integers; some writers keep them as fractions."""
-    good = counts.dtype.kind in "iuf" and counts.ndim == 1 and bool(np.all(counts >= 0))
-    whole = counts.astype(np.int64) if good else counts
-    if not good or not np.array_equal(whole, counts):
-        raise SampleError(f"{where}: branch '{one.counter}' is no whole number per jet")
-    return whole
-
-
-def _starts(counts: Array) -> Array:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])

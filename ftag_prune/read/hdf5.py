@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -11,7 +12,8 @@ import numpy as np
 
 from ftag_prune.errors import SampleError, nearest
 from ftag_prune.expression import Array, Ragged, Rows
-from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require
+from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require, whole_counts
+from ftag_prune.read.flat import Flat
 from ftag_prune.schema import Branches, Card, Collection, Place
 
 __all__ = ["chunks", "entries", "open_hdf5"]
@@ -46,7 +48,9 @@ def open_hdf5(path: Place) -> Iterator[Any]:
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as bad:
-        reason = " ".join(str(bad).split())[:100] or type(bad).__name__
+        number = getattr(bad, "errno", None)  # HDF5 says the reason at the end of a long text
+        said = os.strerror(number) if number else " ".join(str(bad).split())[:100]
+        reason = said or type(bad).__name__
         raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
 
 
@@ -68,8 +72,6 @@ class _Reader(Protocol):
 
 def _source(path: Place, file: Any, card: Card) -> _Source:
     """Records, or a group of columns; SampleError without jets."""
-    from ftag_prune.read.flat import Flat  # here: it needs this module's functions
-
     found = file.get(card.dataset)
     source: _Source = (
         Flat(path, found, card) if isinstance(found, h5py.Group) else _Records(path, file, card)
@@ -117,15 +119,21 @@ class _Padded(NamedTuple):
         one, where = self.collection, _where(self.path, self.dataset)
         records = self.dataset[part]
         valid = (
-            _counted(jets[one.counter], records.shape[1], name=one.counter, where=where)
+            np.arange(records.shape[1]) < self._counts(jets)[:, None]
             if one.counter
-            else records[one.valid].astype(bool)
+            else _flags(records[one.valid], name=one.valid, where=where)
         )
         rows, some = Rows(valid.sum(axis=1)), records[valid]
+        branches = {name: one.branch(name) for name in self.wanted}
         return {
-            name: Ragged(plain(some[one.branch(name)], branch=name, where=where), rows)
-            for name in self.wanted
+            name: Ragged(plain(some[branch], branch=branch, where=where), rows)
+            for name, branch in branches.items()
         }
+
+    def _counts(self, jets: Array) -> Array:
+        counter = str(self.collection.counter)
+        where = f"{self.path}, dataset of the jets"
+        return whole_counts(jets[counter], branch=counter, where=where)
 
 
 class _RecordsReader:
@@ -170,12 +178,12 @@ def _as_long(path: Place, jets: Any, tracks: Any) -> None:
         )
 
 
+def _flags(valid: Array, *, name: str, where: str) -> Array:
+    """(jets, slots): whether a slot holds a constituent."""
+    if valid.dtype.kind not in "biu" or valid.ndim != 2:
+        raise SampleError(f"{where}: branch '{name}' is no flag for each slot")
+    return valid.astype(bool)
+
+
 def _where(path: Place, dataset: Any) -> str:
     return f"{path}, dataset '{dataset.name.lstrip('/')}'"
-
-
-def _counted(counter: Array, slots: int, *, name: str, where: str) -> Array:
-    """(jets, slots): the first ones of each jet, as many as a counter says."""
-    if counter.dtype.kind not in "iuf" or counter.ndim != 1:
-        raise SampleError(f"{where}: branch '{name}' is no number per jet")
-    return np.asarray(np.arange(slots) < counter[:, None])

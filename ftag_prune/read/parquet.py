@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import awkward as ak
+import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.read.chunk import Chunk, entries_per_step, require
@@ -44,10 +45,12 @@ def chunks(
             if begin >= end:
                 continue
             table = file.read_row_group(group, columns=wanted)
+            # Before it is sliced: awkward forgets where the flags of missing values then begin.
+            whole = {name: _array(table[name]) for name in wanted}
             for at in range(begin, end, size):
-                part = table.slice(at, min(size, end - at))
-                piece = {name: _array(part[name]) for name in wanted}
-                yield chunk_of(piece, card, branches, where=str(path))
+                number = min(size, end - at)
+                piece = {name: array[at : at + number] for name, array in whole.items()}
+                yield chunk_of(piece, card, branches, size=number, where=str(path))
 
 
 @contextmanager
@@ -83,7 +86,18 @@ def _memory(file: Any) -> float:
 
 
 def _array(column: Any) -> Any:
-    """Numbers, or lists of them; a missing value becomes NaN."""
-    array = ak.from_arrow(column)
-    found = ak.fill_none(array, float("nan"), axis=None) if "?" in str(array.type) else array
-    return ak.from_regular(found, axis=None)
+    """Numbers, or lists of them; a missing number becomes NaN, a missing list an empty one."""
+    return ak.from_regular(ak.transform(_filled, ak.from_arrow(column)), axis=None)
+
+
+def _filled(layout: Any, **_: Any) -> Any:
+    """Column that may miss values, without that; only where some do, integers become fractions."""
+    if not layout.is_option:
+        return None  # awkward looks at what is inside
+    if ak.any(ak.is_none(layout, axis=0)):
+        # Single precision: a column in double precision stays what it is, too.
+        instead: Any = [] if layout.content.is_list else np.float32("nan")
+        known = ak.fill_none(layout, instead, axis=0, highlevel=False)
+    else:
+        known = layout.project()
+    return ak.transform(_filled, known, highlevel=False)

@@ -21,10 +21,15 @@ __all__ = ["chunks", "entries", "open_root", "stumbles", "unique"]
 def entries(path: Place, card: Card) -> int:
     """Entries of the tree; SampleError if there are none."""
     with open_root(path) as file:
-        size = opened(path, str(card.tree), file).size
-    if size == 0:
+        tree = opened(path, str(card.tree), file)
+        longest = max(tree.lengths(tree.names).values(), default=0)
+    if tree.size < 1:
         raise SampleError(f"{path}, tree '{card.tree}': holds no jets")
-    return size
+    if tree.size != longest:
+        raise SampleError(
+            f"{path}, tree '{card.tree}': has {tree.size} entries, but its longest branch {longest}"
+        )
+    return tree.size
 
 
 def unique(path: Place) -> tuple[str, int]:
@@ -42,11 +47,18 @@ def chunks(
         tree = opened(path, str(card.tree), file)
         wanted = needed(card, branches)
         require(wanted, tree.names, where=where)
-        if tree.size == 0:
+        if tree.size < 1:
             raise SampleError(f"{where}: holds no jets")
+        for name, length in tree.lengths(wanted).items():
+            if length != tree.size:
+                raise SampleError(
+                    f"{where}: branch '{name}' has {length} entries, but the tree {tree.size}"
+                )
         size = entries_per_step(step, tree.memory(wanted))
-        for piece in tree.pieces(wanted, size=size, start=start, stop=stop):
-            yield chunk_of(piece, card, branches, where=where)
+        end = tree.size if stop is None else min(stop, tree.size)
+        pieces = tree.pieces(wanted, size=size, start=start, stop=end)
+        for begin, piece in zip(range(start, end, size), pieces, strict=True):
+            yield chunk_of(piece, card, branches, size=min(size, end - begin), where=where)
 
 
 @contextmanager
@@ -64,13 +76,13 @@ def open_root(path: Place) -> Iterator[Any]:
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None
     except ImportError as missing:
-        package = str(missing.name or missing).splitlines()[0]
+        package = str(missing.name or missing).partition(". ")[0]
         raise SampleError(
             f"{path}: needs a package that is not installed ({package}); for root:// install "
             f"ftag_prune[xrootd]"
         ) from None
     except stumbles() as bad:
-        reason = " ".join(str(bad).split())[:100] or type(bad).__name__
+        reason = " ".join(str(bad).split())[:150] or type(bad).__name__
         raise SampleError(f"{path}: cannot be read as ROOT ({reason})") from None
 
 
@@ -86,8 +98,6 @@ def stumbles() -> tuple[type[Exception], ...]:
 
 def _complete(path: Place, file: Any) -> None:
     """A copy that broke off may open all the same: its header knows how long it should be."""
-    if isinstance(path, str):
-        return  # a server does not say how long its file is
-    wanted, found = file.file.fEND, path.stat().st_size
-    if found < wanted:
+    wanted, found = file.file.fEND, file.file.source.num_bytes
+    if found is not None and found < wanted:  # some servers do not say how long a file is
         raise SampleError(f"{path}: is cut short, {found} of {wanted} bytes")

@@ -10,7 +10,7 @@ import numpy as np
 from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array, Ragged, Rows
 from ftag_prune.read.association import branches, constituents
-from ftag_prune.read.chunk import Chunk, plain, shared_rows
+from ftag_prune.read.chunk import Chunk, plain, shared_rows, whole_counts
 from ftag_prune.schema import Branches, Card, Collection
 
 __all__ = ["chunk_of", "needed"]
@@ -37,10 +37,16 @@ def needed(card: Card, wanted: Branches) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def chunk_of(piece: Mapping[str, Any], card: Card, wanted: Branches, *, where: str) -> Chunk:
-    """Jets of some entries, from awkward arrays by branch."""
+def chunk_of(
+    piece: Mapping[str, Any], card: Card, wanted: Branches, *, size: int, where: str
+) -> Chunk:
+    """Jets of some entries, from awkward arrays by branch; SampleError if not all have `size`."""
+    for name, array in piece.items():
+        if len(array) != size:
+            raise SampleError(
+                f"{where}: branch '{name}' gives {len(array)} of {size} entries, it is damaged"
+            )
     arrays = {name: _array(array, branch=name, where=where) for name, array in piece.items()}
-    size = len(next(iter(piece.values())))
     make = _of_events if card.rows == "events" else _of_jets
     return make(arrays, size, card, wanted, where)
 
@@ -98,15 +104,17 @@ def _jets_of_events(arrays: _Arrays, card: Card, wanted: Branches, where: str) -
         return shared_rows(several, where=where)
     for space, names in wanted.within.items():
         one = card.within[space]
-        for name in (*one.indices, *(one.branch(name) for name in names if one.way is None)):
+        of_jets = [one.match.jet_eta] if one.match else one.indices
+        for name in of_jets or (one.branch(name) for name in names if one.way is None):
             found = arrays[name]
             if isinstance(found, _Deep):
                 return found.outer
-            if isinstance(found, Ragged) and name in one.indices:
+            if isinstance(found, Ragged) and name in of_jets:
                 return found.rows
+    first = next(iter(wanted.jets or arrays))
     raise SampleError(
-        f"{where}: '{next(iter(wanted.jets), '')}' and all other branches of the card hold one "
-        f"value per entry, not per jet, but the card says rows: events"
+        f"{where}: '{first}' and all other branches of the card hold one value per entry, not per "
+        f"jet, but the card says rows: events"
     )
 
 
@@ -126,6 +134,11 @@ def _in_events(
     columns = {name: array for name, array in arrays.items() if not isinstance(array, _Deep)}
     linked = [name for name in names if one.link and name.startswith("link.")]
     items = _rows_of(columns, one, [name for name in names if name not in linked], where)
+    if one.link:
+        # Without numbers of constituents, the rows of the table are the constituents.
+        table = names if one.link.item is None else linked
+        pairs = [branches(one)[0], *(one.branch(name) for name in table)]
+        shared_rows({name: _list(columns, name, where) for name in pairs}, where=where)
     found = constituents(one, columns, jets=event, items=items, where=where)
     numbers = {name: found.link if name in linked else found.number for name in names}
     return {
@@ -182,13 +195,11 @@ def _counted(
     columns: Mapping[str, Ragged], counter: Any, one: Collection, where: str
 ) -> dict[str, Ragged]:
     """The first ones of padded columns, as many as the counter says."""
-    if not isinstance(counter, np.ndarray) or counter.dtype.kind not in "iu":
-        raise SampleError(f"{where}: branch '{one.counter}' is no whole number per jet")
-    made = {}
+    number, made = whole_counts(counter, branch=str(one.counter), where=where), {}
     for name, column in columns.items():
         rows = column.rows
         place = np.arange(len(rows.jet)) - rows.starts[rows.jet]
-        keep = place < counter.astype(np.int64)[rows.jet]
+        keep = place < number[rows.jet]
         counts = np.bincount(rows.jet[keep], minlength=len(rows))
         made[name] = Ragged(column.content[keep], Rows(counts))
     return made

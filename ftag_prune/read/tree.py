@@ -17,6 +17,9 @@ class Tree(Protocol):
     size: int
     names: Collection[str]
 
+    def lengths(self, wanted: Collection[str]) -> Mapping[str, int]:
+        """Entries of branches; other than `size` only in a damaged file."""
+
     def memory(self, wanted: Collection[str]) -> float:
         """Uncompressed bytes of an entry; `size` must not be 0."""
 
@@ -33,6 +36,9 @@ class _TTree:
         self._tree, self.size = tree, int(tree.num_entries)
         self._branches = {branch.name: branch for branch in tree.itervalues(recursive=True)}
         self.names: Collection[str] = self._branches.keys()
+
+    def lengths(self, wanted: Collection[str]) -> Mapping[str, int]:
+        return {name: int(self._branches[name].num_entries) for name in wanted}
 
     def memory(self, wanted: Collection[str]) -> float:
         return float(sum(self._branches[name].uncompressed_bytes for name in wanted)) / self.size
@@ -56,6 +62,9 @@ class _RNTuple:
     def __init__(self, tree: Any) -> None:
         self._tree, self.size = tree, int(tree.num_entries)
         self.names: Collection[str] = {field.path for field in tree.itervalues(recursive=True)}
+
+    def lengths(self, wanted: Collection[str]) -> Mapping[str, int]:
+        return dict.fromkeys(wanted, self.size)
 
     def memory(self, wanted: Collection[str]) -> float:
         plenty = 10**12

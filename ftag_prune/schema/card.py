@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ftag_prune.errors import ConfigError, SampleError, nearest
 from ftag_prune.expression import Expression, parse
@@ -117,6 +117,18 @@ class Card(Spec):
             belongs = " and ".join(repr(one) for one in found) or "no part"
             raise SampleError(f"{path}: belongs to {belongs} of the files of card '{self.name}'")
         return found[0]
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _lists(cls, given: Any) -> Any:
+        """Said here: of two kinds that are allowed, pydantic would say what neither is."""
+        groups = given.values() if isinstance(given, dict) else [given]
+        if not all(isinstance(one, list | tuple) for one in groups):
+            raise ValueError(f"wanted a list, or named lists, of paths or URLs, found {given!r}")
+        for name in given if isinstance(given, dict) else ():
+            if not str(name).isidentifier():
+                raise ValueError(f"'{name}' cannot stand in an expression as sample.{name}")
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> Card:
