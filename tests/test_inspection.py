@@ -21,7 +21,7 @@ from uproot.interpretation.objects import AsStridedObjects
 from ftag_prune.cli import app
 from ftag_prune.errors import SampleError
 from ftag_prune.inspection import Column, Contents, Piece, describe, inspect, plain, root, tables
-from ftag_prune.inspection.column import FEW
+from ftag_prune.inspection.column import FEW, Missing, jagged, sentinel
 from ftag_prune.inspection.contents import choose
 
 COUNTS = [2, 0, 3, 1]
@@ -104,6 +104,54 @@ def test_text_has_a_type_alone():
     assert describe("x", np.array([b"a", b"bc"])) == Column("x", "|S2", "scalar")
 
 
+def test_flags_may_be_floats():
+    found = describe("label_Hbb", np.array([0.0, 1, 1, np.nan], np.float32))
+    assert found.values == ((0, 1), (1, 2))
+    assert describe("x", np.array([0.0, 0.5, 1])).values == ()
+
+
+def test_what_a_guess_needs_of_a_column():
+    found = describe("x", np.array([1.0, 2, 40, np.nan]), shape=jagged(np.array([3, 1])))
+    assert (found.middle, found.most, found.missing) == (2, 3, None)
+    other = describe("y", np.arange(4), shape=jagged(np.array([3, 1])))
+    assert other.rows == found.rows
+    assert other.rows != describe("z", np.arange(4), shape=jagged(np.array([1, 3]))).rows
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([-99, -99, 0.5, 3], Missing(-99, 0.5, 0.5, 3)),
+        ([-999, -999, -999, -2.5], Missing(-999, 0.75, -2.5, -2.5)),
+        ([-1, -1, 0, 0, 0, 0.9], Missing(-1, 1 / 3, 0, 0.9)),
+        ([-1, -1, -1, -1], Missing(-1, 1, -1, -1)),
+        # far below, near others, once, no whole number, positive
+        ([-1, -1, -0.7, 0.1, 0.2], None),
+        ([-4, -4, 0.5], None),
+        ([-99, 0.5, 3], None),
+        ([-1.5, -1.5, 3], None),
+        ([7, 7, 7], None),
+        ([], None),
+    ],
+)
+def test_numbers_that_stand_for_missing(values, wanted):
+    assert sentinel(np.array(values, np.float64)) == wanted
+
+
+def test_a_number_among_others_stands_for_missing_if_it_is_far_more_frequent():
+    rng = np.random.default_rng(1)
+    values = np.concatenate([rng.normal(0, 2, 900), np.full(100, -1.0)])
+    found = sentinel(values)
+    assert found is not None
+    assert (found.value, found.share) == (-1, 0.1)
+    assert sentinel(np.resize([-1.0, 1, -2, 2, -0.5], 1000)) is None
+
+
+def test_a_charge_is_not_missing():
+    assert describe("charge", np.array([-1, 0, 1, -1])).missing is None
+    assert describe("x", np.array([-99, -99, 1])).missing == Missing(-99, 2 / 3, 1, 1)
+
+
 def test_values_are_listed_while_they_are_few():
     assert len(describe("x", np.arange(FEW)).values) == FEW
     assert describe("x", np.arange(FEW + 1)).values == ()
@@ -145,7 +193,7 @@ def test_an_ntuple(tmp_path):
     assert {name: known[name] for name in KNOWN} == KNOWN
     assert known["trk.d0"] == Column("trk.d0", "float64", "jagged, 0 to 3", 0, 5, 0)
     assert known["trk.hits"].values == ((1, 4), (2, 2))
-    assert known["cov"] == Column("cov", "float32", "padded (4, 2)", 1, 1, 0)
+    assert known["cov"] == Column("cov", "float32", "padded (4, 2)", 1, 1, 0, ((1, 8),))
     assert len(known) == 8
 
 
@@ -156,7 +204,7 @@ def test_records_of_hdf5(tmp_path):
         Piece("jets", "dataset", 4, 6),
     )
     assert found.chosen.name == "jets"
-    ip = Column("ip", "float32", "padded (4, 3)", 0, 0, 0)
+    ip = Column("ip", "float32", "padded (4, 3)", 0, 0, 0, ((0, 12),))
     assert columns(found) == {**KNOWN, "ip": ip}
 
 

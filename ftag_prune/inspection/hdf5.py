@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ftag_prune.expression import Array
-from ftag_prune.inspection.column import Column, describe, jagged, padded
+from ftag_prune.inspection.column import Column, Shape, describe, jagged, padded
 from ftag_prune.inspection.contents import Contents, Piece, choose
 from ftag_prune.read.hdf5 import open_hdf5
 
@@ -80,7 +80,8 @@ def _column(name: str, values: Array, valid: Array | None) -> Column:
         return _of_objects(name, values)
     if values.dtype.names is not None:
         return Column(name, "records", "scalar")
-    shape = "scalar" if values.ndim == 1 else padded(values.shape, valid=valid is not None)
+    single = values.ndim == 1
+    shape = Shape("scalar") if single else padded(values.shape, valid=valid is not None)
     return describe(name, values if valid is None else values[valid], shape=shape)
 
 

@@ -14,7 +14,7 @@ from uproot.interpretation.jagged import AsJagged
 from uproot.interpretation.numerical import Numerical
 from uproot.interpretation.objects import AsStridedObjects
 
-from ftag_prune.inspection.column import Column, describe, jagged, padded
+from ftag_prune.inspection.column import Column, Shape, describe, jagged, padded
 from ftag_prune.inspection.contents import Contents, Piece, choose
 from ftag_prune.read.root import open_root, stumbles
 
@@ -91,7 +91,7 @@ def _column(name: str, array: Any) -> Column:
     kind = _innermost(array)
     shape = _shape(array)
     if kind not in _NUMBERS:
-        return Column(name, kind, shape)
+        return Column(name, kind, shape.text)
     content = ak.to_numpy(ak.flatten(array, axis=None))
     return describe(name, content, kind=kind, shape=shape)
 
@@ -109,11 +109,11 @@ def _innermost(array: Any) -> str:
     return str(kind)
 
 
-def _shape(array: Any) -> str:
+def _shape(array: Any) -> Shape:
     kind = array.type.content
     if isinstance(kind, ak.types.RegularType):
         return padded((len(array), kind.size))
     if not isinstance(kind, ak.types.ListType) or kind.parameter("__array__"):
-        return "scalar"
-    text = jagged(ak.to_numpy(ak.num(array, axis=1)).astype(np.int64))
-    return text + (f", {array.ndim - 1} deep" if array.ndim > 2 else "")
+        return Shape("scalar")
+    shape = jagged(ak.to_numpy(ak.num(array, axis=1)).astype(np.int64))
+    return shape._replace(text=f"{shape.text}, {array.ndim - 1} deep") if array.ndim > 2 else shape
