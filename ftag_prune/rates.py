@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ftag_prune.spec import Spec
 
-__all__ = ["OneRate", "Pair", "Rates", "TwoRates"]
+__all__ = ["Cosine", "HighToLow", "OneRate", "Pair", "Rates", "TwoRates", "schedule"]
 
 
 class Pair(NamedTuple):
@@ -26,9 +27,7 @@ class _Falling(Spec):
     floor: float = Field(0.01, ge=0, le=1, description="last rate as a share of the first")
 
     def _fall(self, progress: float) -> float:
-        if self.decay == "none":
-            return 1.0
-        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+        return 1.0 if self.decay == "none" else _cosine(progress, self.floor)
 
 
 class OneRate(_Falling):
@@ -37,7 +36,7 @@ class OneRate(_Falling):
     kind: Literal["one_rate"] = "one_rate"
     rate: float = Field(1e-3, gt=0)
 
-    def at(self, progress: float) -> Pair:
+    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
         """Rates after a share `progress` (0 to 1) of all epochs."""
         now = self.rate * self._fall(progress)
         return Pair(now, now)
@@ -50,9 +49,78 @@ class TwoRates(_Falling):
     weights: float = Field(2e-3, gt=0)
     gates: float = Field(5e-2, gt=0)
 
-    def at(self, progress: float) -> Pair:
+    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
         """Rates after a share `progress` (0 to 1) of all epochs."""
         return Pair(self.weights * self._fall(progress), self.gates)
 
 
-Rates = Annotated[OneRate | TwoRates, Field(discriminator="kind")]
+class HighToLow(Spec):
+    """One rate for both, high until pruning has started, then low for good.
+
+    The users' remedy: L_pru falls too slowly at a low rate, the accuracy suffers at a high one.
+    `trigger` is the fraction of nodes switched off that counts as a start. It is looked at between
+    epochs, and nodes that come back do not bring the high rate back. Pruning may stay incomplete:
+    the low rate meets the same slow L_pru. A dense run has nothing to start and stays high.
+    """
+
+    kind: Literal["high_to_low"] = "high_to_low"
+    high: float = Field(1e-2, gt=0)
+    low: float = Field(1e-3, gt=0)
+    trigger: float = Field(0.01, gt=0, lt=1, description="pruned fraction that lowers the rate")
+
+    @model_validator(mode="after")
+    def _falls(self) -> HighToLow:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low:g}) lies above high ({self.high:g})")
+        return self
+
+    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
+        """Rates while at most a fraction `pruned` was switched off in the epochs before."""
+        now = self.low if pruned >= self.trigger else self.high
+        return Pair(now, now)
+
+
+class Cosine(Spec):
+    """Weights and gates fall together along half a cosine, `cycles` times from the top.
+
+    ``rate = first * (floor + (1 - floor) (1 + cos(pi p)) / 2)``, p the share of the cycle that is
+    done: Loshchilov and Hutter, arXiv:1608.03983, eq. 5 with cycles of one length. Each new cycle
+    is a warm restart, the usual remedy for a loss that is stuck.
+    """
+
+    kind: Literal["cosine"] = "cosine"
+    weights: float = Field(2e-3, gt=0)
+    gates: float = Field(5e-2, gt=0)
+    floor: float = Field(0.01, ge=0, le=1, description="last rate as a share of the first")
+    cycles: int = Field(1, ge=1)
+
+    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
+        """Rates after a share `progress` (0 to 1) of all epochs."""
+        done = progress * self.cycles % 1 if progress < 1 else 1.0
+        share = _cosine(done, self.floor)
+        return Pair(self.weights * share, self.gates * share)
+
+
+Rates = Annotated[OneRate | TwoRates | HighToLow | Cosine, Field(discriminator="kind")]
+
+
+def schedule(
+    rates: Rates, pruned_of_epoch: Callable[[int], float] = lambda _epoch: 0.0, *, epochs: int
+) -> list[Pair]:
+    """Rates at the beginning of each epoch, if the training were as told.
+
+    Parameters
+    ----------
+    pruned_of_epoch : fraction of nodes that are off at the end of an epoch (from 0)
+    epochs : of the whole training: dense, gated and tuned
+    """
+    drawn, most = [], 0.0
+    for epoch in range(epochs):
+        drawn.append(rates.at(epoch / epochs, pruned=most))
+        most = max(most, pruned_of_epoch(epoch))
+    return drawn
+
+
+def _cosine(progress: float, floor: float) -> float:
+    """Half a cosine from 1 at the beginning to `floor` at the end."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

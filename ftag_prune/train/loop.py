@@ -50,10 +50,11 @@ def fit(
         if state.phase(run) == "tuned" and state.frozen is None:
             state = freeze(run, state, _proof(val))
         seen: list[_Step] = []
+        most = state.most_pruned(run)
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
         for index, jets in enumerate(batches(train, run.training.batch_size, rng=rng)):
-            rates = run.rates.at((state.epoch + index / steps) / epochs.total)
+            rates = run.rates.at((state.epoch + index / steps) / epochs.total, pruned=most)
             seen.append(_step(run, state, jets, rates=rates, share=index / steps))
         state.history.append(_row(run, state, seen, val))
         state.epoch += 1
@@ -78,9 +79,11 @@ def _step(run: Run, state: State, jets: Jets, *, rates: Pair, share: float) -> _
     """One batch: losses, step of weights and gates, step of the pressure."""
     gates = state.gates(run, progress=_progress(run, state, share))
     class_loss = _class_loss(state.network, gates, jets)
-    total, pruning = class_loss, class_loss.new_zeros(())
+    total, pruning, slope = class_loss, class_loss.new_zeros(()), 0.0
     if gates is not None:
         pruning = pruning_loss(gates, target=run.target)
+        if run.pressure.needs_gradient and state.shadow is not None:
+            slope = _slope(pruning, state.shadow.theta)
         total = class_loss + state.memory.pressure * pruning
     done = _Step(len(jets.y), class_loss.item(), pruning.item())
     if not math.isfinite(done.class_loss):
@@ -104,9 +107,17 @@ def _step(run: Run, state: State, jets: Jets, *, rates: Pair, share: float) -> _
                 target=run.target,
                 class_loss=done.class_loss,
                 pruning_loss=done.pruning_loss,
+                pruning_gradient=slope,
             ),
         )
     return done
+
+
+def _slope(pruning: Tensor, theta: Tensor) -> float:
+    """2-norm of the pruning loss's gradient on theta; the graph stays for the step itself."""
+    (gradient,) = torch.autograd.grad(pruning, theta, retain_graph=True)
+    # Squares of what is left of a closed gate's slope do not fit into a float32.
+    return float(gradient.double().norm())
 
 
 def _progress(run: Run, state: State, share: float) -> float:
@@ -133,7 +144,8 @@ def _row(run: Run, state: State, seen: list[_Step], val: Source) -> dict[str, An
     pruned = 1 - active
     if gates is not None:
         active, pruned = gates.mean().item(), 1 - open_nodes(gates) / nodes
-    rates = run.rates.at((state.epoch + 1) / run.training.epochs.total)
+    progress = (state.epoch + 1) / run.training.epochs.total
+    rates = run.rates.at(progress, pruned=state.most_pruned(run))
     return {
         "epoch": state.epoch + 1,
         "phase": state.phase(run),

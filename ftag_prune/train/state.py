@@ -70,6 +70,11 @@ class State:
             return "dense"
         return "gated" if self.epoch < epochs.dense + epochs.gated else "tuned"
 
+    def most_pruned(self, run: Run) -> float:
+        """Largest fraction of nodes that was off at the end of an epoch, or is cut out by now."""
+        cut_out = 1 - sum(self.network.architecture.nodes) / sum(run.network.nodes)
+        return max(cut_out, *(float(row["pruned"]) for row in self.history), 0.0)
+
     def gates(self, run: Run, *, progress: float) -> Tensor | None:
         """Gates (nodes,) after a share of the gated epochs; None while there are none."""
         if self.shadow is None or self.phase(run) != "gated":
@@ -88,7 +93,8 @@ def start(run: Run, description: Description) -> State:
         seed=run.seed,
     )
     shadow = None if run.keep is None else Shadow(network.layers(), run.gate)
-    return State(network, shadow, _optimiser(run, network, shadow), run.pressure.start())
+    memory = run.pressure.start(sum(run.network.nodes))
+    return State(network, shadow, _optimiser(run, network, shadow), memory)
 
 
 def _optimiser(run: Run, network: Network, shadow: Shadow | None) -> torch.optim.Optimizer:
@@ -198,5 +204,6 @@ def _restored(fresh: State, run: Run, tensors: dict[str, Any], about: dict[str, 
     if shadow is not None:
         shadow.load_state_dict(tensors["shadow"])
     optimiser.load_state_dict(tensors["optimiser"])
-    memory = Memory(*about["memory"])
+    pressure, *kept = about["memory"]
+    memory = Memory(pressure, *map(tuple, kept))
     return State(network, shadow, optimiser, memory, about["epoch"], frozen, about["history"])
