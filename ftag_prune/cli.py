@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from ftag_prune import __version__
-from ftag_prune.errors import FtagPruneError
+from ftag_prune.errors import ConfigError, FtagPruneError
 
 # Heavy imports stand inside the verbs: `ftag-prune --help` answers at once.
 if TYPE_CHECKING:
     from ftag_prune.config import Chunk, Study
+    from ftag_prune.schema import Place
 
 __all__ = ["app", "main"]
 
@@ -59,27 +61,55 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
+class _Pace(NamedTuple):
+    """Speed so far, and what is left at that speed."""
+
+    rate: float
+    seconds: float
+
+    def __str__(self) -> str:
+        left = f"{self.seconds / 60:.0f} min" if self.seconds > 90 else f"{self.seconds:.0f} s"
+        return f"{self.rate:,.0f}/s, {left} left"
+
+
+def _pace(done: int, total: int, seconds: float) -> _Pace:
+    rate = done / max(seconds, 1e-9)
+    return _Pace(rate, (total - done) / max(rate, 1e-9))
+
+
 @contextmanager
-def _counter(what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar that counts on a terminal; a line a minute in a log."""
+def _counter(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with speed and time left on a terminal; the same as a line a minute in a log."""
+    started = time.monotonic()
     if sys.stderr.isatty():
-        from rich.progress import Progress
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        with Progress(transient=True) as progress:
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task(what, total=None)
-            yield lambda number: progress.update(
-                bar, completed=number, description=f"{number} {what}"
-            )
-        return
-    last = time.monotonic()
 
-    def say(number: int) -> None:
+            def show(done: int, total: int) -> None:
+                pace = _pace(done, total, time.monotonic() - started)
+                progress.update(bar, completed=done, total=total, description=f"{what}, {pace}")
+
+            yield show
+        return
+    last = started
+
+    def say(done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last > _QUIET:
-            last = time.monotonic()
-            _say(f"{number} {what}")
+        now = time.monotonic()
+        if now - last > _QUIET:
+            last = now
+            _say(f"{done:,} of {total:,} {what}, {_pace(done, total, now - started)}")
 
     yield say
+
+
+def _places(files: list[str] | None) -> list[Place]:
+    """Files as paths; URLs as they are, because a Path would make one slash of their two."""
+    return [one if "://" in one else Path(one) for one in files or ()]
 
 
 def _chunk(path: Path) -> Chunk:
@@ -148,11 +178,20 @@ def inspect(
         str | None, typer.Option(help="Tree, ntuple or dataset; the largest if not given.")
     ] = None,
     jets: Annotated[int, typer.Option(min=1, help="Entries that are read at most.")] = 5000,
+    card: Annotated[
+        str | None, typer.Option(help="Write a card with guesses filled in; - prints it.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of that card; by the labels if not given.")
+    ] = None,
 ) -> None:
     """Print what is inside FILE (.root or .h5): names, types, ranges, missing values, labels."""
     from ftag_prune.inspection import inspect as look
     from ftag_prune.inspection import plain, tables
 
+    if card is not None:
+        _guess(file, card, tree=tree, jets=jets, task=task)
+        return
     found = look(file, tree=tree, jets=jets)
     if sys.stdout.isatty():
         from rich.console import Console
@@ -162,34 +201,106 @@ def inspect(
         typer.echo("\n".join(plain(found)))
 
 
+def _balance(text: str, to: str | None) -> dict[str, Any]:
+    """A kind of balance, or all that a study can say of it as JSON."""
+    if not text.startswith("{"):
+        return {"kind": text} if to is None else {"kind": text, "to": to}
+    try:
+        content: dict[str, Any] = json.loads(text)
+    except ValueError as broken:
+        raise ConfigError(f"--balance: not JSON ({broken})") from None
+    return content if to is None else {**content, "to": to}
+
+
+def _guess(file: Path, card: str, *, tree: str | None, jets: int, task: str | None) -> None:
+    """Write the skeleton of a card, or print it, and say what a human has to do."""
+    from ftag_prune.inspection import skeleton, write_skeleton
+
+    made = skeleton(file, tree=tree, jets=jets, task=task)
+    if card == "-":
+        typer.echo(made.text, nl=False)
+    else:
+        write_skeleton(made, Path(card))
+    if made.fault:
+        _say(f"this is no card yet: {made.fault}")
+    if made.unanswered:
+        _say(f"for you to fill in: {', '.join(made.unanswered)}")
+    if card != "-":
+        _say(f"wrote {card}; read it, then: ftag-prune check {card}")
+
+
+@app.command()
+def check(
+    card: Existing,
+    files: Annotated[list[str] | None, typer.Argument(help="Instead of the card's own.")] = None,
+    *,
+    jets: Annotated[int, typer.Option(min=1, help="Entries that are read, about.")] = 5000,
+) -> None:
+    """Look for what is wrong or odd in the sample of CARD (yaml); exit code 1 if it is serious."""
+    from ftag_prune.check import check as look
+    from ftag_prune.check import plain, tables
+    from ftag_prune.schema import load_card
+
+    described = load_card(card)
+    report = look(described, _places(files) or described.paths(), jets=jets)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(*tables(report))
+    else:
+        typer.echo("\n".join(plain(report)))
+    if not report.good:
+        raise typer.Exit(1)
+
+
 @app.command()
 def prepare(
     card: Existing,
     out: Existing,
-    files: Annotated[list[Path] | None, typer.Argument(help="Instead of the card's own.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="Instead of the card's own.")] = None,
     *,
     split: Annotated[
         tuple[int, int, int], typer.Option(help="Tenths of the events: train, val, test.")
     ] = (6, 1, 3),
+    split_by: Annotated[
+        str, typer.Option(help="modulo, or hash: of the event's number.")
+    ] = "modulo",
+    folds: Annotated[
+        int | None, typer.Option(help="Equal parts instead of tenths: one test, one val.")
+    ] = None,
+    fold: Annotated[int, typer.Option(help="The part that is the test, from 0.")] = 0,
+    balance: Annotated[
+        str, typer.Option(help="none, weights or resample; or as in a study, in JSON.")
+    ] = "weights",
+    balance_to: Annotated[
+        str | None, typer.Option(help="Class that has the spectrum; the mean of all if not given.")
+    ] = None,
     constituents: Annotated[bool, typer.Option(help="Keep the tracks.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Select, label, split, weigh and write the jets of CARD (yaml) into the folder OUT."""
-    from ftag_prune.config import Split
+    from ftag_prune.config import Sample
     from ftag_prune.prepare import prepare as write
     from ftag_prune.schema import load_card
     from ftag_prune.spec import validated
 
     described = load_card(card)
-    tenths = validated(
-        Split, dict(zip(("train", "val", "test"), split, strict=True)), where="--split"
-    )
-    with _counter(f"jets of {described.name}") as count:
+    tenths = dict(zip(("train", "val", "test"), split, strict=True))
+    options = {
+        "card": card,
+        "split": {**tenths, "by": split_by, "folds": folds, "fold": fold},
+        "balance": _balance(balance, balance_to),
+    }
+    chosen = validated(Sample, options, where="options of prepare")
+    with _counter(f"{described.rows} of {described.name}") as count:
         done = write(
             described,
-            files or described.paths(),
+            _places(files) or described.paths(),
             out,
-            split=tenths,
+            split=chosen.split,
+            balance=chosen.balance,
             constituents=constituents,
+            workers=workers,
             progress=count,
         )
     counts = done.counts
@@ -198,6 +309,26 @@ def prepare(
         _say(f"{sum(rejected.values())} rejected by '{cut}'")
     for name, kept in counts.kept.items():
         _say(f"{name}: " + ", ".join(f"{number} {flavour}" for flavour, number in kept.items()))
+
+
+@app.command()
+def sample(
+    jets: Existing,
+    out: Existing,
+    *,
+    label: Annotated[
+        str | None, typer.Option(help="Text at the top left; the card's title if not given.")
+    ] = None,
+    line: Annotated[list[str] | None, typer.Option(help="Further lines below it.")] = None,
+) -> None:
+    """Draw the spectra of the prepared jets in the folder JETS into OUT, and tell where jets went.
+
+    OUT gets a figure for each column, cutflow.csv and files.csv.
+    """
+    from ftag_prune.sample import draw, read_sample
+
+    for path in draw(read_sample(jets / "train.h5"), out, label=label, lines=line or ()):
+        _say(str(path))
 
 
 @app.command()
@@ -228,6 +359,32 @@ def evaluate(chunk: Existing, test: Existing, out: Existing, manifest: Existing)
     from ftag_prune.record import write_json
 
     write_json(manifest, evaluate_runs(_chunk(chunk).runs, test, out))
+
+
+@app.command()
+def export(
+    run: Existing,
+    out: Existing,
+    *,
+    jets: Annotated[
+        Path | None, typer.Option(help="Prepared file: more to check, and units of the inputs.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model, in its outputs; the run's if not given.")
+    ] = None,
+) -> None:
+    """Write the model in the folder RUN to OUT (onnx), and what it is beside it (json).
+
+    ONNX Runtime has to agree with torch on random jets, and on those of the option, before.
+    """
+    from ftag_prune.export import export_run
+
+    done = export_run(run, out, name=name, jets=jets)
+    _say(f"{done.onnx}: {done.size / 1000:.0f} kB, described in {done.json}")
+    _say(
+        f"ONNX Runtime and torch agree to {done.difference:.1e} on {done.random:,} random and "
+        f"{done.real:,} real jets ({done.extreme:.1e} on extreme ones)"
+    )
 
 
 @app.command()

@@ -30,6 +30,7 @@ VERBS = [
     "sample",
     "train",
     "evaluate",
+    "export",
     "summary",
     "figures",
     "report",

@@ -15,6 +15,7 @@ import pytest
 
 from ftag_prune.config import load_study
 from ftag_prune.figures import names
+from ftag_prune.flavours import task_of
 from ftag_prune.record import read_json
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,7 @@ def test_all_generated_jets_are_accounted_for(tiny):
 @pytest.mark.parametrize("task", STUDY.grid.tasks)
 def test_figures_stand_beside_their_numbers(tiny, task):
     place = tiny / "results/tiny/figures" / task
-    for name in names(STUDY, task):
+    for name in names(STUDY, task_of(task)):
         assert (place / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (place / f"{name}.png").stat().st_size > 10_000
         assert list(csv.DictReader((place / f"{name}.csv").read_text().splitlines()))
@@ -97,7 +98,7 @@ def test_figures_stand_beside_their_numbers(tiny, task):
 
 def test_the_report_is_one_file_that_needs_no_network(tiny):
     page = (tiny / "results/tiny/report.html").read_text()
-    assert page.count("<img") >= sum(len(names(STUDY, task)) for task in STUDY.grid.tasks)
+    assert page.count("<img") >= sum(len(names(STUDY, task_of(task))) for task in STUDY.grid.tasks)
     assert 'src="http' not in page
     assert 'href="http' not in page
     pruned = sum(run.keep is not None for run in STUDY.runs())
