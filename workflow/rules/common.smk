@@ -50,3 +50,12 @@ def task_of(chunk):
 def chunks_of(task):
     """Chunks of a task's runs."""
     return [name for name in CHUNKS if task_of(name) == task]
+
+
+def split_options(split):
+    """Options of `ftag-prune prepare` for what a study says of the split."""
+    if split.folds is None:
+        chosen = f"--split {split.train} {split.val} {split.test}"
+    else:
+        chosen = f"--folds {split.folds} --fold {split.fold}"
+    return f"{chosen} --split-by {split.by}"

@@ -29,15 +29,6 @@ rule generate:
         " {params.interactions} > {log:q} 2>&1"
 
 
-def split_options(split):
-    """Options of `ftag-prune prepare` for what a study says of the split."""
-    if split.folds is None:
-        chosen = f"--split {split.train} {split.val} {split.test}"
-    else:
-        chosen = f"--folds {split.folds} --fold {split.fold}"
-    return f"{chosen} --split-by {split.by}"
-
-
 rule prepare:
     input:
         card=lambda w: card_of(w.task),
