@@ -10,6 +10,7 @@ measurement is a process of its own; times begin after the imports, end when the
 disk, and are the best of some repetitions taken in turn. Memory is the largest resident set of the
 process plus, for each worker, the largest of the workers.
 
+Loader is the reading alone: batches of labelled jets with sorted and padded tracks, nothing written.
 `--weaver` names a Python where weaver-core is installed: its loader reads the same ROOT file once.
 """
 
@@ -167,8 +168,32 @@ def ours(case: str, source: Path, out: Path, *, workers: int) -> None:
     prepare(described, [source], out, constituents=True, workers=workers)
 
 
+def loader(case: str, source: Path, out: Path) -> None:
+    """Batches of labelled jets with padded tracks, as weaver gives them; nothing is written."""
+    del out
+    from ftag_prune.prepare.count import choose
+    from ftag_prune.prepare.table import Order, jet_records, kinds, track_records
+    from ftag_prune.read import columns as read
+    from ftag_prune.schema import Card, plan_of
+
+    described = Card.model_validate(card(case))
+    plan = plan_of(described)
+    kind = kinds(described, plan, event=np.dtype(np.int64), tracks=True)["jets"]
+    for batch in read(described, source, plan=plan, wanted=plan.everything()):
+        passed = choose(plan, batch, where=str(source))
+        kept = batch.pick(passed.keep)
+        order = Order.by(np.zeros(len(kept), np.int8), np.ones(len(kept), np.uint8))
+        others = {"label": passed.label, "event": kept.per_jet(plan.event)}
+        others["mc_weight"] = kept.per_jet(plan.weight)
+        jets = jet_records(described, plan, kept, order, kind=kind, others=others)
+        tracks = track_records(described, plan, kept, order)
+        for begin in range(0, len(jets), 1024):
+            jets[begin : begin + 1024].copy(), tracks[begin : begin + 1024].copy()
+
+
 WORKS: dict[str, Callable[[str, Path, Path], None]] = {
     "bare": bare,
+    "loader": loader,
     "1 worker": lambda *given: ours(*given, workers=1),
     "2 workers": lambda *given: ours(*given, workers=2),
 }

@@ -331,3 +331,10 @@ def test_a_class_that_must_be_there_is_one_sentence():
     with pytest.raises(ConfigError, match=r"^card: labels: "):
         card(labels={"b": "jet_flavour == 5"})
     assert hdf5_card(event=None).event is None
+
+
+def test_a_sample_without_names_is_told_how_to_give_them(jets):
+    _, path = jets
+    described = card(jets__top="sample.top")
+    with pytest.raises(ConfigError, match=r"uses 'sample.top', but files has no parts with names"):
+        read(described, path)

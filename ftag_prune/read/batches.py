@@ -14,7 +14,7 @@ from ftag_prune.expression import Ragged
 from ftag_prune.read import hdf5, parquet, root
 from ftag_prune.read.columns import Columns
 from ftag_prune.record import checksum
-from ftag_prune.schema import Card, Entry, Place, Plan, branches_of, plan_of
+from ftag_prune.schema import SAMPLE, Branches, Card, Entry, Place, Plan, branches_of, plan_of
 
 __all__ = ["STEP", "batches", "columns", "entries", "identity"]
 
@@ -57,10 +57,22 @@ def columns(
     branches = branches_of(plan, wanted)
     if not (branches.jets or branches.within):
         raise ConfigError(f"card '{card.name}': its expressions use no branch at all")
+    _refuse_unnamed(card, branches)
     sample = card.sample_of(path)
     chunks = _format(card, path).chunks
     for chunk in chunks(path, card, branches, step=step, start=start, stop=stop):
         yield Columns(plan, chunk, where=str(path), sample=sample)
+
+
+def _refuse_unnamed(card: Card, branches: Branches) -> None:
+    """A name of a sample is taken for a branch where the card's files have no names."""
+    for name in branches.jets:
+        if name.startswith(f"{SAMPLE}.") and not card.samples:
+            part = name.removeprefix(f"{SAMPLE}.")
+            raise ConfigError(
+                f"card '{card.name}': uses '{name}', but files has no parts with names, as in "
+                f"{{{part}: [...]}}"
+            )
 
 
 def batches(

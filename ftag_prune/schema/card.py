@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from ftag_prune.errors import ConfigError, SampleError, nearest
 from ftag_prune.expression import Expression, parse
 from ftag_prune.flavours import Task, score_name, task_of
-from ftag_prune.schema.collection import Collection, ColumnName, Constituents, Formula
+from ftag_prune.schema.collection import Collection, ColumnName, Constituents, Formula, Gaps
 from ftag_prune.schema.layout import RESERVED
 from ftag_prune.schema.plan import JETS, SAMPLE, TRACKS, plan_of
 from ftag_prune.spec import Spec, load_yaml, validated
@@ -30,7 +30,7 @@ class Inputs(Spec):
     tracks: tuple[str, ...] = ()
 
 
-class Card(Spec):
+class Card(Gaps):
     """A sample in the words of its files.
 
     Expressions of jets may use branches, columns of `jets` that stand above them, and constituents;
@@ -51,14 +51,6 @@ class Card(Spec):
     tree: str | None = Field(None, description="name of the TTree or RNTuple (ROOT)")
     dataset: str = Field("jets", description="dataset of records, or group of columns (HDF5)")
     rows: Literal["jets", "events"] = Field("jets", description="what an entry is (not HDF5)")
-    missing: dict[str, Formula] = Field(
-        default_factory=dict,
-        description="branches (a pattern) that are missing where a condition holds; `value` in it "
-        "is the branch itself",
-    )
-    defaults: dict[str, float] = Field(
-        default_factory=dict, description="columns (a pattern): what they are where missing"
-    )
     jets: dict[ColumnName, Formula]
     constituents: Constituents | None = None
     collections: dict[ColumnName, Collection] = Field(

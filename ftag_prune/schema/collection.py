@@ -10,7 +10,7 @@ from ftag_prune.errors import ConfigError
 from ftag_prune.expression import Expression, parse
 from ftag_prune.spec import Spec
 
-__all__ = ["Collection", "ColumnName", "Constituents", "Formula", "Link", "Match"]
+__all__ = ["Collection", "ColumnName", "Constituents", "Formula", "Gaps", "Link", "Match"]
 
 
 def _formula(given: Any) -> Expression:
@@ -55,7 +55,20 @@ class Match(Spec):
     jet_phi: str
 
 
-class Collection(Spec):
+class Gaps(Spec):
+    """Values that a file does not have, although something stands in their place."""
+
+    missing: dict[str, Formula] = Field(
+        default_factory=dict,
+        description="branches (a pattern) that are missing where a condition holds; `value` in it "
+        "is the branch itself",
+    )
+    defaults: dict[str, float] = Field(
+        default_factory=dict, description="columns (a pattern): what they are where missing"
+    )
+
+
+class Collection(Gaps):
     """Constituents of one kind, called by the name of the collection: ``svs.mass``.
 
     Where entries are events, at most one of `link`, `match`, `indices` and `of` says which belong
@@ -75,14 +88,6 @@ class Collection(Spec):
     )
     of: Literal["event"] | None = Field(None, description="each jet has all of its event")
     variables: dict[ColumnName, Formula] = Field(default_factory=dict)
-    missing: dict[str, Formula] = Field(
-        default_factory=dict,
-        description="branches (a pattern) that are missing where a condition holds; `value` in it "
-        "is the branch itself",
-    )
-    defaults: dict[str, float] = Field(
-        default_factory=dict, description="columns (a pattern): what they are where missing"
-    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Collection:
