@@ -10,7 +10,7 @@ measurement is a process of its own; times begin after the imports, end when the
 disk, and are the best of some repetitions taken in turn. Memory is the largest resident set of the
 process plus, for each worker, the largest of the workers.
 
-Loader is the reading alone: batches of labelled jets with sorted and padded tracks, nothing written.
+Loader reads alone: batches of labelled jets with sorted and padded tracks, nothing is written.
 `--weaver` names a Python where weaver-core is installed: its loader reads the same ROOT file once.
 """
 
