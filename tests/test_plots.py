@@ -227,6 +227,7 @@ class TestLayout:
 
 class TestStyle:
     def test_leaves_no_trace(self) -> None:
+        matplotlib.get_backend()  # chosen when first asked for, and no trace of ours
         before = matplotlib.rcParams.copy()
         with plots.atlas_style():
             assert matplotlib.rcParams["axes.autolimit_mode"] == "data"
