@@ -39,6 +39,7 @@ Task = Annotated[str, typer.Option(help="single_b or hbb_cc.")]
 def main() -> None:
     """Run the command line; what a user can cause is one sentence and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of each odd glyph
     try:
         app()
     except FtagPruneError as wrong:
