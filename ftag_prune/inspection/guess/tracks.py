@@ -106,7 +106,7 @@ def tracks_of(
     significances, used = _significances(members)
     for first in (*_kinematics(members, jets, mev=mev), *significances):
         made[first.name] = first
-    helpers = {"pt"} & made.keys()
+    internal = {"pt"} & made.keys()
     texts = {name: branch(name) for name in members} | {name: f"link.{name}" for name in links}
     for name, one in {**members, **links}.items():
         if _useful(name, one):
@@ -116,7 +116,7 @@ def tracks_of(
             made[chosen] = Made(chosen, formula, seen(one), one)
     if "leptonID" in members:
         made["lepton"] = Made("lepton", "leptonID != 0", source=members["leptonID"])
-    inputs = tuple(name for name in made if name not in helpers)
+    inputs = tuple(name for name in made if name not in internal)
     if not inputs:
         return None
     most = max((one.most or 0 for one in members.values()), default=0)
