@@ -67,15 +67,16 @@ def check(card: Card, files: Sequence[Path | str], *, jets: int = JETS) -> Repor
     found += _failures(failed)
     read, whole = sum(part.stop - part.start for part in wanted), sum(sizes.values())
     share = read / whole * len(chosen) / len(files) if whole else 1.0
+    summaries = tuple(_summaries(card, seen)) if seen else ()
     if seen is not None:
-        found += _findings(card, seen, share=share)
+        found += _findings(card, seen, summaries, share=share)
     names = tuple(plan.labels)
     head = ("class", "in", *(f"- {cut}" for cut in plan.select), "no class", "kept")
     return Report(
         f"{card.name}: {read} of {whole} entries in {len(sizes)} files",
         head,
         tuple(classes.rows(seen.counts, names)) if seen else (),
-        tuple(_summaries(card, seen)) if seen else (),
+        summaries,
         tuple(sorted(found, key=lambda one: list(Severity).index(one.severity))),
     )
 
@@ -117,19 +118,22 @@ def _summaries(card: Card, seen: Seen) -> Iterator[Summary]:
         yield values.summarise(f"tracks.{name}", column, chosen=True)
 
 
-def _findings(card: Card, seen: Seen, *, share: float) -> Iterator[Finding]:
+def _findings(
+    card: Card, seen: Seen, summaries: Sequence[Summary], *, share: float
+) -> Iterator[Finding]:
     names = tuple(card.labels)
     yield from classes.population(seen.counts, names, share=share)
     yield from classes.untaken(seen.without)
     yield from kinematics.momenta(seen.every["pt"], seen.every.get("mass"))
     yield from kinematics.angles(seen.every, within="jets")
     if len(seen.label):
-        yield from _of_kept(card, seen, names)
+        yield from _of_kept(card, seen, summaries, names)
 
 
-def _of_kept(card: Card, seen: Seen, names: tuple[str, ...]) -> Iterator[Finding]:
+def _of_kept(
+    card: Card, seen: Seen, summaries: Sequence[Summary], names: tuple[str, ...]
+) -> Iterator[Finding]:
     """Findings on the jets that pass all cuts and have a class."""
-    summaries = list(_summaries(card, seen))
     for summary in summaries:
         yield from values.oddities(summary, _key(summary.name), jets=len(seen.label))
     yield from values.absent(summaries)

@@ -39,6 +39,11 @@ class Rows:
         """(constituents,): the jet that each belongs to."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
+    @cached_property
+    def place(self) -> Array:
+        """(constituents,): 0, 1, 2, ... in each jet."""
+        return np.arange(len(self.jet)) - self.starts[self.jet]
+
     def same_as(self, other: Rows) -> bool:
         """Whether two columns belong to the same constituents, as far as counts can tell."""
         return self is other or np.array_equal(self.counts, other.counts)
@@ -95,9 +100,8 @@ def _descending(key: Array, rows: Rows) -> Array:
     narrow = key.dtype.itemsize < 4 or key.dtype in (np.int32, np.float32)
     if not narrow or place_bits + jet_bits + 32 > 64:
         return _descending_slowly(key, rows)
-    place = np.arange(len(key)) - rows.starts[rows.jet]
     packed = _falling(key).astype(np.uint64) << np.uint64(place_bits)
-    packed |= place.astype(np.uint64)
+    packed |= rows.place.astype(np.uint64)
     packed |= rows.jet.astype(np.uint64) << np.uint64(32 + place_bits)
     packed.sort()
     place = (packed & np.uint64((1 << place_bits) - 1)).astype(np.int64)

@@ -94,7 +94,7 @@ def track_records(card: Card, plan: Plan, columns: Columns, order: Order) -> Arr
     maximum, names = card.constituents.maximum, card.inputs.tracks
     key = columns.per_track(plan.sort)
     rows, leading = key.rows, key.order
-    slot = np.arange(len(leading)) - rows.starts[rows.jet]
+    slot = rows.place
     fits = slot < maximum
     first = np.empty(len(columns), np.int64)
     first[order.jets] = np.arange(len(columns)) * maximum

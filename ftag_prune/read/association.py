@@ -82,7 +82,7 @@ def _of_event(one: Collection, event: _Event) -> Found:
     items = _items(event)
     counts = items.counts[event.jets.jet]
     rows = Rows(counts)
-    return Found(rows, items.starts[event.jets.jet][rows.jet] + _within(rows), _NONE)
+    return Found(rows, items.starts[event.jets.jet][rows.jet] + rows.place, _NONE)
 
 
 def _by_indices(one: Collection, event: _Event) -> Found:
@@ -179,11 +179,6 @@ def _numbers(values: Array, *, branch: str, event: _Event) -> Array:
             f"{event.where}: branch '{branch}' holds {values.dtype}, not whole numbers"
         )
     return values.astype(np.int64)
-
-
-def _within(rows: Rows) -> Array:
-    """0, 1, 2, ... in each row."""
-    return np.asarray(np.arange(len(rows.jet)) - rows.starts[rows.jet])
 
 
 def _refuse(bad: Array, *, branch: str, what: str, event: _Event) -> None:

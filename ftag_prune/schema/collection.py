@@ -91,17 +91,20 @@ class Collection(Gaps):
 
     @model_validator(mode="after")
     def _one_way(self) -> Collection:
-        ways = ("link", "match", "indices", "of")
-        given = [name for name in ways if getattr(self, name)]
-        if len(given) > 1:
-            raise ValueError(f"says {' and '.join(given)}; a jet's constituents are found one way")
+        if len(self._ways) > 1:
+            raise ValueError(
+                f"says {' and '.join(self._ways)}; a jet's constituents are found one way"
+            )
         return self
+
+    @property
+    def _ways(self) -> list[str]:
+        return [name for name in ("link", "match", "indices", "of") if getattr(self, name)]
 
     @property
     def way(self) -> str | None:
         """Which of link, match, indices and of finds a jet's constituents in its event."""
-        ways = ("link", "match", "indices", "of")
-        return next((name for name in ways if getattr(self, name)), None)
+        return next(iter(self._ways), None)
 
     def branch(self, name: str) -> str:
         """Branch of a name in expressions."""
