@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,13 +22,14 @@ class Mlp(Spec):
     activation: Literal["relu", "gelu", "tanh"] = "relu"
 
     @property
-    def nodes(self) -> tuple[int, ...]:
-        """Number of nodes that can be switched off, layer by layer."""
-        return self.hidden
+    def nodes(self) -> dict[str, int]:
+        """Number of nodes of each layer by its name, from input to output."""
+        return {f"hidden{index + 1}": nodes for index, nodes in enumerate(self.hidden)}
 
-    def resized(self, nodes: tuple[int, ...]) -> Mlp:
-        """Build the same architecture with other numbers of nodes."""
-        return self.model_copy(update={"hidden": nodes})
+    def resized(self, nodes: Mapping[str, int]) -> Mlp:
+        """Build the same architecture with other numbers of nodes in some layers."""
+        hidden = tuple(nodes.get(name, now) for name, now in self.nodes.items())
+        return self.model_copy(update={"hidden": hidden})
 
 
 # With a second kind: Annotated[Mlp | ..., Field(discriminator="kind")].

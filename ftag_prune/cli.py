@@ -137,9 +137,10 @@ def runs(study: Existing) -> None:
     found = _study(study).runs()
     width = max(len(run.name) for run in found)
     for run in found:
-        nodes = sum(run.network.nodes)
-        kept = nodes if run.keep is None else run.keep
-        typer.echo(f"{run.name:<{width}}  {kept:>6} of {nodes}")
+        nodes = sum(run.network.nodes.values())
+        asked = f"{100 * (1 - run.target):.3g} % of the {run.how.goal.unit}"
+        kept = asked if run.keep is None else f"{run.keep:>6} of {nodes}"
+        typer.echo(f"{run.name:<{width}}  {f'{nodes:>6}' if run.dense else kept}")
 
 
 @app.command()

@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ftag_prune.errors import TrainingError
-from ftag_prune.networks import Layer, Network
+from ftag_prune.networks import Axis, Layer, Network
+from ftag_prune.selection import Kept
 from ftag_prune.shadow import by_layer, folded, gated
+from ftag_prune.tensors import Jets
 
-__all__ = ["Kept", "choose", "closed", "compact", "cut", "difference"]
-
-Kept = tuple[tuple[int, ...], ...]
-
-
-def choose(scores: np.ndarray, sizes: Sequence[int], *, keep: int) -> Kept:
-    """Indices of the `keep` best nodes, layer by layer, at least one in each layer.
-
-    Parameters
-    ----------
-    scores : (nodes,)
-        Larger stays longer; of equal nodes the first one stays.
-    sizes : (layers,)
-        Nodes of each layer, in the order of `scores`.
-
-    Raises
-    ------
-    TrainingError
-        If fewer nodes than layers, or more than there are, should be kept.
-    """
-    nodes, layers = len(scores), len(sizes)
-    if not layers <= keep <= nodes:
-        raise TrainingError(
-            f"cannot keep {keep} of {nodes} nodes: every one of the {layers} layers needs one"
-        )
-    bounds = list(pairwise(np.cumsum([0, *sizes]).tolist()))
-    best = [first + int(np.argmax(scores[first:last])) for first, last in bounds]
-    order = np.argsort(-scores, kind="stable")
-    rest = order[~np.isin(order, best)]
-    chosen = np.sort(np.concatenate([best, rest[: keep - layers]]).astype(int))
-    return tuple(
-        tuple(int(one) - first for one in chosen if first <= one < last) for first, last in bounds
-    )
+__all__ = ["closed", "compact", "cut", "difference", "entries"]
 
 
 def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
@@ -57,34 +24,53 @@ def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
     return torch.cat(hard)
 
 
+def entries(axis: Axis, nodes: int, kept: Tensor) -> Tensor:
+    """Indices along an axis of `nodes` nodes that belong to the kept ones (kept,)."""
+    place = torch.arange(axis.outer * nodes * axis.inner).view(axis.outer, nodes, axis.inner)
+    return place[:, kept].flatten()
+
+
 def cut(tensors: Mapping[str, Tensor], layers: Sequence[Layer], kept: Kept) -> dict[str, Tensor]:
-    """Take the kept nodes out of tensors named and shaped as the network's parameters.
+    """Take the kept nodes out of tensors named and shaped as the network's own.
 
     Works for weights and for what an optimiser remembers of them alike.
     """
     taken = dict(tensors)
     for layer, index in zip(layers, _indices(kept), strict=True):
-        for name, dim in (*layer.made, *layer.used):
-            if name in taken:
-                taken[name] = taken[name].index_select(dim, index)
+        for axis in (*layer.made, *layer.used):
+            if axis.tensor in taken:
+                where = entries(axis, layer.nodes, index)
+                taken[axis.tensor] = taken[axis.tensor].index_select(axis.dim, where)
     return taken
 
 
-def compact(network: Network, gates: Tensor, kept: Kept) -> Network:
+def compact(network: Network, layers: Sequence[Layer], gates: Tensor, kept: Kept) -> Network:
     """A smaller network of the kept nodes alone, their gates folded into the next weights."""
-    layers = network.layers()
     with torch.no_grad():
-        tensors = {**network.state_dict(), **folded(network, gates)}
-        small = network.resized(tuple(len(one) for one in kept))
+        tensors = {
+            **network.state_dict(),
+            **folded(dict(network.named_parameters()), layers, gates),
+        }
+        sizes = {layer.name: len(one) for layer, one in zip(layers, kept, strict=True)}
+        small = network.resized(sizes).train(network.training)
         small.load_state_dict(cut(tensors, layers, kept))
-    return small
+    return small.taking(network, dict(zip(sizes, kept, strict=True)).get("inputs"))
 
 
 @torch.no_grad()
-def difference(network: Network, gates: Tensor, kept: Kept, small: Network, x: Tensor) -> float:
-    """Largest |difference| between the logits of the gated and of the compacted network on x."""
-    masked = gated(network, closed(gates, network.layers(), kept), x)
-    return float((masked - small(x)).abs().max())
+def difference(
+    network: Network, layers: Sequence[Layer], gates: Tensor, kept: Kept, small: Network, jets: Jets
+) -> float:
+    """Largest |difference| between the logits of the gated and of the compacted network on jets.
+
+    Both are looked at as they score: batch norms with what they remember, not with the batch.
+    """
+    training = network.training
+    network.eval(), small.eval()
+    masked = gated(network, layers, closed(gates, layers, kept), network.arguments(jets))
+    gap = float((masked - small(*small.arguments(jets))).abs().max())
+    network.train(training), small.train(training)
+    return gap
 
 
 def _indices(kept: Kept) -> list[Tensor]:

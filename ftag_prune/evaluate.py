@@ -28,6 +28,11 @@ EFFICIENCIES = tuple(round(0.01 * percent, 2) for percent in range(30, 101))
 
 _BATCH = 10_000
 
+_SIZES = (
+    *("unit", "whole", "asked", "reached", "left", "nodes", "nodes_left", "layers"),
+    *("parameters", "multiplications", "regrown", "epochs"),
+)
+
 # What the FTAG tools want to know of a jet beside its scores.
 _KEPT = ("event", "label", "pt", "eta", "mass")
 
@@ -35,7 +40,10 @@ _KEPT = ("event", "label", "pt", "eta", "mass")
 @torch.no_grad()
 def probabilities(network: Network, jets: Source) -> np.ndarray:
     """Class probabilities (jets, classes), float64."""
-    parts = [network(batch.x).double().softmax(1).numpy() for batch in unshuffled(jets, _BATCH)]
+    parts = [
+        network(*network.arguments(batch)).double().softmax(1).numpy()
+        for batch in unshuffled(jets, _BATCH)
+    ]
     return np.concatenate(parts)
 
 
@@ -101,8 +109,8 @@ def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, st
     torch.set_num_threads(1)
 
     @cache
-    def loaded(share: float) -> tuple[Source, np.ndarray]:
-        jets = load_within(test, share * allowed_memory())
+    def loaded(share: float, inputs: tuple[str, ...]) -> tuple[Source, np.ndarray]:
+        jets = load_within(test, share * allowed_memory(), inputs=inputs)
         return jets, np.concatenate([batch.y.numpy() for batch in unshuffled(jets, _BATCH)])
 
     sums: dict[str, str] = {}
@@ -110,7 +118,7 @@ def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, st
         mine = folder / run.name
         model = load_model(mine / "model.pt")
         task = task_of(model.about.task).among(model.about.classes)
-        jets, y = loaded(run.training.memory_share)
+        jets, y = loaded(run.training.memory_share, model.about.inputs)
         found = probabilities(model.network, jets)
         _write_scores(mine / "scores.h5", test, run.name, task, found)
         told = read_json(mine / "run.json")
@@ -132,8 +140,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def _sizes(told: dict[str, Any]) -> dict[str, Any]:
     """Sizes as counted on the compacted network."""
-    copied = ("nodes", "asked", "reached", "left", "layers", "parameters", "multiplications")
-    return {"pruned": 1 - told["left"] / told["nodes"], **{key: told[key] for key in copied}}
+    return {"pruned": 1 - told["left"] / told["whole"], **{key: told[key] for key in _SIZES}}
 
 
 def _write_scores(path: Path, test: Path, model: str, task: Task, found: np.ndarray) -> None:

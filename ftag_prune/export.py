@@ -147,7 +147,7 @@ def export(
         raise FtagPruneError(f"{path}: wanted a name that ends in .onnx")
     told = _told(model, name, origin, _meaning(jets, model.about, origin))
     content = _content(model.network, told)
-    checked = _checked(path, _session(content), model.network, jets)
+    checked = _checked(path, _session(content), model, jets)
     beside = path.with_suffix(".json")
     with atomic(path) as temporary:
         temporary.write_bytes(content)
@@ -202,12 +202,10 @@ def _meaning(jets: Path | None, about: About, origin: Origin) -> dict[str, dict[
     found = description(jets)
     with prepared_file(jets) as file:
         units, card = (json.loads(file.attrs.get(key, "{}")) for key in ("units", "card"))
-    if found.inputs != about.inputs:
-        lost = next((one for one in about.inputs if one not in found.inputs), None)
-        wrong = (
-            f"has no input '{lost}'{nearest(lost, found.inputs)}" if lost else "has other inputs"
-        )
-        raise FtagPruneError(f"{jets}: {wrong}; the model takes {len(about.inputs)} in their order")
+    for lost in about.inputs:
+        if lost not in found.inputs:
+            near = nearest(lost, found.inputs)
+            raise FtagPruneError(f"{jets}: has no input '{lost}'{near}, which the model takes")
     if origin.jets not in (None, found.fingerprint):
         raise FtagPruneError(
             f"{jets}: is of the preparation {found.fingerprint[:8]}, the model was trained on jets "
@@ -262,9 +260,10 @@ class _Checked(NamedTuple):
 
 
 def _checked(
-    path: Path, session: onnxruntime.InferenceSession, network: Network, jets: Path | None
+    path: Path, session: onnxruntime.InferenceSession, model: Model, jets: Path | None
 ) -> _Checked:
     """Compare with torch on all kinds of jets; FtagPruneError where it is more than rounding."""
+    network = model.network
     rng = np.random.default_rng(0)
     usual = _random(network, _RANDOM // 2, rng, far=0.0)
     extreme = _random(network, _RANDOM // 2, rng, far=0.1)
@@ -273,7 +272,7 @@ def _checked(
     wild = _agreed(path, _gap(session, network, extreme), "extreme", allowed)
     real = 0
     if jets is not None:
-        for batch in unshuffled(load(jets), _RANDOM):
+        for batch in unshuffled(load(jets, inputs=model.about.inputs), _RANDOM):
             gap = _agreed(path, _gap(session, network, batch.x.numpy()), "real", TOLERANCE)
             found, real = max(found, gap), real + batch.number
     return _Checked(found, wild, _RANDOM, real)

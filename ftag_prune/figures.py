@@ -44,7 +44,7 @@ class Drawing(NamedTuple):
     @property
     def widest(self) -> str:
         """Label of the network with the most nodes."""
-        return max(self.runs, key=lambda run: sum(run.network.nodes)).label
+        return max(self.runs, key=lambda run: sum(run.network.nodes.values())).label
 
     @property
     def strategy(self) -> str:
@@ -213,10 +213,9 @@ def _curve(
     of_seeds = [one["backgrounds"][background] for one in told]
     pairs = zip(_array(of_seeds, "rejection").T, _array(of_seeds, "error").T, strict=True)
     points = [combine(values, errors) for values, errors in pairs]
-    pruned = 1 - _kept(group[0]) / sum(group[0].network.nodes)
     return plots.ModelCurve(
-        "dense" if group[0].keep is None else _percent(group[0]),
-        pruned=pruned,
+        "dense" if group[0].dense else _percent(group[0]),
+        pruned=group[0].target,
         efficiency=_array(of_seeds, "efficiency").mean(axis=0),
         rejection=np.array([point.mean for point in points]),
         error=np.array([point.total for point in points]),
@@ -228,7 +227,7 @@ def _paired_errors(
     drawing: Drawing, group: list[Run], dense: list[Run], background: str, asked: np.ndarray
 ) -> np.ndarray | None:
     """Errors of the ratio to dense, bootstrapped on a coarser grid and interpolated."""
-    if group[0].keep is None or not dense:
+    if group[0].dense or not dense:
         return None
     chosen, grid = drawing.task.discriminants[0], asked[::_RATIO_STEP]
     mine, theirs = (
@@ -260,8 +259,8 @@ def _layers(drawing: Drawing, _background: str) -> tuple[Figure, list[dict[str, 
 
 def _shape(drawing: Drawing, run: Run) -> plots.PrunedShape:
     told = metrics_of([run], drawing.folder)[run.name]
-    names = [f"hidden {index + 1}" for index in range(len(told["layers"]))]
-    return plots.PrunedShape(told["pruned"], names, told["layers"])
+    layers = told["layers"]
+    return plots.PrunedShape(told["pruned"], list(layers), list(layers.values()))
 
 
 def _history(drawing: Drawing, _background: str) -> tuple[Figure, list[dict[str, Any]]]:
@@ -282,15 +281,15 @@ def _epochs(drawing: Drawing, run: Run) -> plots.History:
     gated = np.array([row["phase"] == "gated" for row in rows])
     epochs = run.training.epochs
     return plots.History(
-        "dense" if run.keep is None else f"{_percent(run)} pruned",
+        "dense" if run.dense else f"{_percent(run)} pruned",
         epoch=column("epoch"),
         class_loss=column("class_loss"),
         validation_loss=column("val_loss"),
         pruning_loss=np.where(gated, column("pruning_loss"), np.nan),
         active=column("active"),
         pressure=np.where(gated, column("pressure"), np.nan),
-        freeze=None if run.keep is None else epochs.dense + epochs.gated + 0.5,
-        target=None if run.keep is None else run.target,
+        freeze=None if run.dense else epochs.dense + epochs.gated + 0.5,
+        target=None if run.dense else run.target,
     )
 
 
@@ -309,12 +308,8 @@ def _shown(drawing: Drawing) -> list[Run]:
 def _percent(run: Run) -> str:
     """Pruned fraction as a round number, if that is the same number of nodes."""
     exact = 100 * run.target
-    same = abs(exact - round(exact)) <= 50 / sum(run.network.nodes)
+    same = abs(exact - round(exact)) <= 50 / sum(run.network.nodes.values())
     return f"{round(exact)} %" if same else f"{exact:.3g} %"
-
-
-def _kept(run: Run) -> int:
-    return sum(run.network.nodes) if run.keep is None else run.keep
 
 
 def _width(label: str) -> str:

@@ -9,11 +9,11 @@ from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from ftag_prune.architecture import Mlp
+from ftag_prune.architecture import Architecture
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.networks import Network
+from ftag_prune.networks import Network, restored
 from ftag_prune.record import atomic
 
 __all__ = ["About", "Model", "load_model", "load_tensors", "save_model", "save_tensors"]
@@ -77,13 +77,11 @@ def load_model(path: Path) -> Model:
     """Network of a `model.pt`, ready to score jets."""
     tensors, about = load_tensors(path)
     try:
-        network = Network(
-            Mlp.model_validate(about["architecture"]),
-            mean=tensors["mean"],
-            std=tensors["std"],
+        network = restored(
+            TypeAdapter(Architecture).validate_python(about["architecture"]),
+            tensors,
             classes=len(about["classes"]),
         )
-        network.load_state_dict(tensors)
         meaning = About(about["task"], tuple(about["classes"]), tuple(about["inputs"]))
     except (KeyError, RuntimeError, ValidationError) as broken:
         reason = str(broken).splitlines()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ftag_prune.config import Study
 from ftag_prune.figures import captions
@@ -57,9 +58,9 @@ def answer(cells: Iterable[Cell], task: Task) -> list[str]:
     return sentences
 
 
-def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, int], list[Cell]]:
+def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float], list[Cell]]:
     """Cells at the headline working point, the backgrounds of one tagger together."""
-    points: dict[tuple[str, str, int], list[Cell]] = {}
+    points: dict[tuple[str, str, float], list[Cell]] = {}
     for cell in cells:
         if cell.signal == task.signal and cell.working_point == task.working_point:
             points.setdefault((cell.network, cell.strategy, cell.left), []).append(cell)
@@ -89,8 +90,9 @@ def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
         f"{FLAVOURS[cell.background].label} {cell.ratio:.2f} ± {cell.ratio_total:.2f}"
         for cell in _judged(best, task)
     )
+    share = 100 * first.pruned
     return (
-        f"{start}{first.left} of {first.nodes} nodes ({100 * first.pruned:.3g} % pruned, "
+        f"{start}{first.left:g} of {first.whole:g} {first.unit} ({share:.3g} % pruned, "
         f"{first.parameters:,.0f} parameters) keep every rejection at "
         f"{100 * task.working_point:g} % efficiency within {100 * TOLERANCE:g} % of the dense "
         f"tagger at 95 % confidence (ratio to dense: {ratios})."
@@ -144,7 +146,7 @@ def _definition(task: Task) -> str:
 
 
 def _table(task: Task, cells: Iterable[Cell]) -> Table:
-    columns = ["network", "strategy", "pruned / %", "nodes left", "reached", "parameters"]
+    columns = ["network", "strategy", "pruned / %", "left", "reached", "parameters"]
     for name in task.backgrounds:
         columns += [f"{name} rejection", f"{name} ratio to dense"]
     rows = []
@@ -154,8 +156,8 @@ def _table(task: Task, cells: Iterable[Cell]) -> Table:
             first.network,
             first.strategy,
             f"{100 * first.pruned:.1f}",
-            first.left,
-            f"{first.reached:.1f}",
+            f"{first.left:g}",
+            "–" if math.isnan(first.reached) else f"{first.reached:.1f}",  # noqa: RUF001
             f"{first.parameters:.0f}",
         ]
         for cell in found:
@@ -236,17 +238,24 @@ def _controls(study: Study, folder: Path) -> Section:
     """Checks that the pruning is what it says."""
     told = [read_json(folder / "runs" / run.name / "run.json") for run in study.runs()]
     pruned = [one for one in told if one["asked"] is not None]
-    exact = sum(one["left"] == one["asked"] for one in pruned)
+    exact = sum(_as_asked(one) for one in pruned)
     largest = max((one["compaction_difference"] for one in pruned), default=0.0)
     return Section(
         title="Checks",
         text=[
-            f"{exact} of {len(pruned)} pruned networks have exactly the asked number of nodes, "
-            "counted on the compacted network.",
+            f"{exact} of {len(pruned)} pruned networks have exactly the asked number of nodes (or "
+            "the largest number within the asked cost), counted on the compacted network.",
             "Largest difference of a logit between gated and compacted network, over all runs: "
             f"{largest:.1e}.",
         ],
     )
+
+
+def _as_asked(told: dict[str, Any]) -> bool:
+    """Exactly the nodes that were asked for; of other costs not more."""
+    if told["unit"] == "nodes":
+        return bool(told["left"] == told["asked"])
+    return bool(told["left"] <= told["asked"] * (1 + 1e-9))
 
 
 def _provenance(study: Study, folder: Path) -> dict[str, str]:

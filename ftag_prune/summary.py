@@ -44,8 +44,11 @@ class Cell(NamedTuple):
     test jets, ``spread`` the standard error of the mean over trainings (nan for one). ``ratio`` is
     taken to the dense tagger of the same network on the same jets, with the error and 68 %
     interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is
-    the standard error of the mean over pairs of trainings with one seed. ``reached`` is the mean
-    number of nodes that the strategy had left open before the freeze; rejections may be inf.
+    the standard error of the mean over pairs of trainings with one seed. ``whole`` (before
+    pruning), ``asked``, ``left`` and ``reached`` (what the strategy had left open by itself before
+    the freeze, nan for controls without gates) are in the ``unit`` of the strategy's goal, and
+    ``pruned`` is the fraction of it that is gone. ``regrown`` nodes had been off and came back.
+    Numbers of runs are means over seeds; rejections may be inf.
     """
 
     task: str
@@ -54,12 +57,17 @@ class Cell(NamedTuple):
     signal: str
     background: str
     working_point: float
-    nodes: int
-    left: int
+    unit: str
+    whole: float
+    asked: float
+    left: float
     pruned: float
     reached: float
     parameters: float
     multiplications: float
+    regrown: float
+    epochs: float
+    seconds: float
     seeds: int
     efficiency: float
     rejection: float
@@ -117,12 +125,22 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
     cells: list[Cell] = []
     for group in groups:
         dense = dense_of(group, groups)
-        told = _Told(*([metrics[run.name] for run in runs] for runs in (group, dense)))
+        mine, theirs = ([metrics[run.name] for run in runs] for runs in (group, dense))
+        told = _Told(
+            mine,
+            theirs,
+            float(np.mean([_seconds(folder / run.name) for run in group])),
+        )
         for chosen in task.discriminants:
-            mine, theirs = (scores(tuple(runs), chosen.signal) for runs in (group, dense))
+            pruned, whole = (scores(tuple(runs), chosen.signal) for runs in (group, dense))
             rng = np.random.default_rng([seed, len(cells)])
-            cells += _cells(told, task, chosen, mine, theirs, rng)
+            cells += _cells(told, task, chosen, pruned, whole, rng)
     return cells
+
+
+def _seconds(folder: Path) -> float:
+    """Time of a training: not among the metrics, which are the same whenever they are made."""
+    return float(read_json(folder / "run.json")["seconds"])
 
 
 class Scores(NamedTuple):
@@ -136,13 +154,13 @@ class Scores(NamedTuple):
 def groups_of(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that differ by their seed alone."""
 
-    def point(run: Run) -> tuple[str, str, int]:
-        return run.label, run.strategy, run.keep if run.keep is not None else -1
+    def point(run: Run) -> tuple[str, str, float]:
+        return run.label, run.strategy, run.target
 
     order = {run.label: index for index, run in reversed(list(enumerate(runs)))}
     ordered = sorted(
         runs,
-        key=lambda run: (order[run.label], run.keep is not None, run.strategy, -(run.keep or 0)),
+        key=lambda run: (order[run.label], not run.dense, run.strategy, run.target),
     )
     return [list(group) for _, group in groupby(ordered, key=point)]
 
@@ -151,7 +169,7 @@ def dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
     """Dense runs of the same network with the same seeds; empty if there are none."""
     seeds = {run.seed for run in group}
     for other in groups:
-        if other[0].keep is None and other[0].label == group[0].label:
+        if other[0].dense and other[0].label == group[0].label:
             return [run for run in other if run.seed in seeds]
     return []
 
@@ -182,10 +200,11 @@ def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> Scores:
 
 
 class _Told(NamedTuple):
-    """Metrics of the runs of a point, and of their dense references."""
+    """Metrics of the runs of a point, of their dense references, and mean time of training."""
 
     mine: list[dict[str, Any]]
     dense: list[dict[str, Any]]
+    seconds: float
 
 
 def _cells(
@@ -247,7 +266,7 @@ def _cell(told: _Told, place: tuple[str, str, float], ratio: PairedRatio) -> Cel
     dense = [_Point.of(one, *place) for one in told.dense]
     both = combine([one.rejection for one in mine], [one.error for one in mine])
     first = told.mine[0]
-    reached = [one["left"] if one["reached"] is None else one["reached"] for one in told.mine]
+    reached = [math.nan if one["reached"] is None else one["reached"] for one in told.mine]
     return Cell(
         task=first["task"],
         network=first["network"],
@@ -255,12 +274,17 @@ def _cell(told: _Told, place: tuple[str, str, float], ratio: PairedRatio) -> Cel
         signal=place[0],
         background=place[1],
         working_point=place[2],
-        nodes=first["nodes"],
-        left=first["left"],
-        pruned=first["pruned"],
+        unit=first["unit"],
+        whole=first["whole"],
+        asked=math.nan if first["asked"] is None else first["asked"],
+        left=float(np.mean([one["left"] for one in told.mine])),
+        pruned=float(np.mean([one["pruned"] for one in told.mine])),
         reached=float(np.mean(reached)),
         parameters=float(np.mean([one["parameters"] for one in told.mine])),
         multiplications=float(np.mean([one["multiplications"] for one in told.mine])),
+        regrown=float(np.mean([one["regrown"] for one in told.mine])),
+        epochs=float(np.mean([one["epochs"] for one in told.mine])),
+        seconds=told.seconds,
         seeds=both.seeds,
         efficiency=float(np.mean([one.efficiency for one in mine])),
         rejection=both.mean,

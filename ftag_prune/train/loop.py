@@ -1,29 +1,35 @@
-"""The training loop: dense epochs, gated epochs, the freeze to exactly k nodes, and a fine-tune."""
+"""The training loop: batches, losses, steps, pressure, history, and the cuts between epochs."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from ftag_prune.config import Run
+from ftag_prune.config import Gated, Iterative, OneShot, Run
 from ftag_prune.errors import TrainingError
 from ftag_prune.networks import Network
 from ftag_prune.pressure import Seen
 from ftag_prune.rates import Pair
-from ftag_prune.shadow import gated, open_nodes, pruning_loss
+from ftag_prune.shadow import Gates, open_nodes
 from ftag_prune.tensors import Jets, Source, batches, unshuffled
-from ftag_prune.train.state import State, Trained, freeze
+from ftag_prune.train.criteria import scores
+from ftag_prune.train.history import Step, row
+from ftag_prune.train.losing import cut_by, freeze, ratchet
+from ftag_prune.train.losses import class_loss
+from ftag_prune.train.state import State, Trained
 
 __all__ = ["fit"]
 
 # Jets on which the gated and the compacted network are compared.
 _PROOF = 10_000
+# Batches that a criterion takes its gradients from.
+_JUDGED = 20
 
 
 def fit(
@@ -33,84 +39,119 @@ def fit(
     val: Source,
     *,
     after_epoch: Callable[[State], None] = lambda _state: None,
+    until: int | None = None,
 ) -> Trained:
     """Train a run from a state (a fresh one, or one from a checkpoint) to its end.
 
     The same run and jets give the same numbers, interrupted or not. L_tot = class_loss +
     pressure * pruning_loss while there are gates, class_loss otherwise.
 
+    Parameters
+    ----------
+    until : stop after so many epochs; default after all
+
     Raises
     ------
     TrainingError
         If a loss is not a number, or the compacted network differs from the gated one.
     """
-    epochs = run.training.epochs
-    steps = math.ceil(train.number / run.training.batch_size)
-    while state.epoch < epochs.total:
-        if state.phase(run) == "tuned" and state.frozen is None:
-            state = freeze(run, state, _proof(val))
-        seen: list[_Step] = []
-        most = state.most_pruned(run)
+    size, epochs = run.training.batch_size, run.training.epochs
+    last = epochs.total if until is None else until
+    while state.epoch < last:
+        started = time.monotonic()
+        state = _with_cuts(run, state, train, val)
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
-        for index, jets in enumerate(batches(train, run.training.batch_size, rng=rng)):
-            rates = run.rates.at((state.epoch + index / steps) / epochs.total, pruned=most)
-            seen.append(_step(run, state, jets, rates=rates, share=index / steps))
-        state.history.append(_row(run, state, seen, val))
+        clock = _Clock.of(run, state, math.ceil(train.number / size))
+        steps = []
+        for index, jets in enumerate(batches(train, size, rng=rng)):
+            steps.append(_step(run, state, jets, clock, index=index))
+        state.history.append(row(run, state, steps, jets, val, progress=clock.progress(1.0)))
         state.epoch += 1
+        state = _with_ratchet(run, state, val, clock)
+        state.seconds += time.monotonic() - started
         after_epoch(state)
-    if run.keep is not None and state.frozen is None:
-        state = freeze(run, state, _proof(val))
-    return Trained(state.network, state.frozen, state.history)
+    if until is None:
+        state = _with_cuts(run, state, train, val)
+    return Trained(
+        state.network, state.frozen, state.kept, state.history, state.scores, state.seconds
+    )
 
 
-def _proof(val: Source) -> Tensor:
-    """Inputs (jets, inputs) of the first validation jets."""
-    return next(unshuffled(val, _PROOF)).x
+# -- a step ----------------------------------------------------------------------------------------
 
 
-class _Step(NamedTuple):
-    jets: int
-    class_loss: float
-    pruning_loss: float
+class _Clock(NamedTuple):
+    """Where an epoch stands in the training, and what is drawn in it.
+
+    Attributes
+    ----------
+    steps : batches of an epoch
+    most : largest fraction of nodes that was off at the end of an epoch before
+    noise : generator of drawn gates; depends on seed and epoch alone
+    """
+
+    run: Run
+    epoch: int
+    steps: int
+    most: float
+    noise: torch.Generator
+
+    @classmethod
+    def of(cls, run: Run, state: State, steps: int) -> _Clock:
+        seed = int(np.random.default_rng([run.seed, state.epoch, 1]).integers(2**62))
+        noise = torch.Generator().manual_seed(seed)
+        return cls(run, state.epoch, steps, state.most_pruned(), noise)
+
+    def progress(self, share: float) -> float:
+        """Share of the gated epochs that is done, `share` being that of this epoch."""
+        epochs = self.run.training.epochs
+        return (self.epoch - epochs.dense + share) / epochs.gated
+
+    def rates(self, share: float) -> Pair:
+        """Learning rates of this moment."""
+        epochs = self.run.training.epochs
+        return self.run.how.rates.at((self.epoch + share) / epochs.total, pruned=self.most)
 
 
-def _step(run: Run, state: State, jets: Jets, *, rates: Pair, share: float) -> _Step:
+def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> Step:
     """One batch: losses, step of weights and gates, step of the pressure."""
-    gates = state.gates(run, progress=_progress(run, state, share))
-    class_loss = _class_loss(state.network, gates, jets)
-    total, pruning, slope = class_loss, class_loss.new_zeros(()), 0.0
-    if gates is not None:
-        pruning = pruning_loss(gates, target=run.target)
-        if run.pressure.needs_gradient and state.shadow is not None:
-            slope = _slope(pruning, state.shadow.theta)
-        total = class_loss + state.memory.pressure * pruning
-    done = _Step(len(jets.y), class_loss.item(), pruning.item())
+    share = index / clock.steps
+    gates = _gates(run, state, clock, share)
+    loss = class_loss(state.network, state.shadow, gates, jets)
+    total, pruning, slope = loss, loss.new_zeros(()), 0.0
+    how, shadow = run.how, state.shadow
+    if gates is not None and shadow is not None and isinstance(how, Gated):
+        pruning = shadow.pruning_loss(gates, how.loss)
+        if how.pressure.needs_gradient:
+            slope = _slope(pruning, shadow.theta)
+        total = loss + state.memory.pressure * pruning
+    done = Step(len(jets.y), loss.item(), pruning.item())
     if not math.isfinite(done.class_loss):
         raise TrainingError(
-            f"{run.name}: the loss is {done.class_loss} in epoch {state.epoch + 1} at "
-            f"{100 * share:.0f} % of the jets; a lower learning rate may help"
+            f"{run.name}: the loss is {done.class_loss} in epoch {state.epoch + 1}, batch "
+            f"{index + 1} of {clock.steps}; a lower learning rate may help"
         )
     state.optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
-    for group, rate in zip(state.optimiser.param_groups, rates, strict=False):
+    for group, rate in zip(state.optimiser.param_groups, clock.rates(share), strict=False):
         group["lr"] = rate
     state.optimiser.step()
-    if gates is not None:
-        state.memory = run.pressure.step(
-            state.memory,
-            Seen(
-                epoch=state.epoch - run.training.epochs.dense,
-                progress=_progress(run, state, share),
-                nodes=gates.numel(),
-                pruned=1 - open_nodes(gates) / gates.numel(),
-                target=run.target,
-                class_loss=done.class_loss,
-                pruning_loss=done.pruning_loss,
-                pruning_gradient=slope,
-            ),
-        )
+    if gates is not None and isinstance(how, Gated):
+        seen = _seen(run, state, gates, done, clock.progress(share), slope)
+        state.memory = how.pressure.step(state.memory, seen)
     return done
+
+
+def _gates(run: Run, state: State, clock: _Clock, share: float) -> Gates | None:
+    """Gates (nodes,) of a step; None while there are none."""
+    if state.shadow is None or state.phase(run) != "gated":
+        return None
+    noise = None
+    if state.shadow.gate.noisy:
+        noise = torch.rand(len(state.shadow.theta), generator=clock.noise)
+    gates: Gates = state.shadow(progress=clock.progress(share), noise=noise)
+    return gates
 
 
 def _slope(pruning: Tensor, theta: Tensor) -> float:
@@ -120,49 +161,50 @@ def _slope(pruning: Tensor, theta: Tensor) -> float:
     return float(gradient.double().norm())
 
 
-def _progress(run: Run, state: State, share: float) -> float:
-    """Share of the gated epochs that is done, `share` being that of this epoch."""
-    epochs = run.training.epochs
-    return (state.epoch - epochs.dense + share) / epochs.gated
-
-
-def _class_loss(network: Network, gates: Tensor | None, jets: Jets) -> Tensor:
-    """Mean weighted cross-entropy of a batch."""
-    logits = network(jets.x) if gates is None else gated(network, gates, jets.x)
-    losses: Tensor = cross_entropy(logits, jets.y, reduction="none") * jets.w
-    return losses.mean()
-
-
-@torch.no_grad()
-def _row(run: Run, state: State, seen: list[_Step], val: Source) -> dict[str, Any]:
-    """What an epoch leaves in the history; `pruned` and `active` as they stand at its end."""
-    table = np.array(seen)
-    share = table[:, 0] / table[:, 0].sum()
-    gates = state.gates(run, progress=_progress(run, state, 1.0))
-    nodes = sum(run.network.nodes)
-    active = sum(state.network.architecture.nodes) / nodes
-    pruned = 1 - active
-    if gates is not None:
-        active, pruned = gates.mean().item(), 1 - open_nodes(gates) / nodes
-    progress = (state.epoch + 1) / run.training.epochs.total
-    rates = run.rates.at(progress, pruned=state.most_pruned(run))
-    return {
-        "epoch": state.epoch + 1,
-        "phase": state.phase(run),
-        "class_loss": float(share @ table[:, 1]),
-        "val_loss": _validation(state.network, gates, val),
-        "pruning_loss": float(share @ table[:, 2]),
-        "pressure": state.memory.pressure if gates is not None else 0.0,
-        "active": active,
-        "pruned": pruned,
-        "weights_rate": rates.weights,
-        "gates_rate": rates.gates if gates is not None else 0.0,
-    }
-
-
-def _validation(network: Network, gates: Tensor | None, val: Source) -> float:
-    """Mean cross-entropy of the validation jets, weighted as the training's."""
-    total = sum(
-        _class_loss(network, gates, jets).item() * len(jets.y) for jets in unshuffled(val, 10_000)
+def _seen(run: Run, state: State, gates: Gates, done: Step, progress: float, slope: float) -> Seen:
+    cut_out = state.whole - gates.value.numel()
+    off = gates.value.numel() - open_nodes(gates.value) + cut_out
+    return Seen(
+        epoch=state.epoch - run.training.epochs.dense,
+        progress=progress,
+        nodes=state.whole,
+        pruned=off / state.whole,
+        target=run.target,
+        class_loss=done.class_loss,
+        pruning_loss=done.pruning_loss,
+        pruning_gradient=slope,
     )
-    return total / val.number
+
+
+# -- between epochs --------------------------------------------------------------------------------
+
+
+def _with_cuts(run: Run, state: State, train: Source, val: Source) -> State:
+    """The state after the cut that is due before its next epoch, if any."""
+    share = run.how.cuts(run.training.epochs).get(state.epoch)
+    if share is None or state.frozen is not None or run.dense:
+        return state
+    how, proof = run.how, next(unshuffled(val, _PROOF))
+    if not isinstance(how, OneShot | Iterative):
+        return freeze(run, state, proof)
+    layers = state.layers(run)
+    rng = torch.Generator().manual_seed(run.seed)
+
+    def judged(network: Network) -> Tensor:
+        order = np.random.default_rng([run.seed, state.epoch, 2])
+        some = batches(train, run.training.batch_size, rng=order)
+        few = (jets for jets, _ in zip(some, range(_JUDGED), strict=False))
+        return scores(network, layers, how.criterion, few, rng=rng)
+
+    return cut_by(run, state, judged, proof, share=share)
+
+
+def _with_ratchet(run: Run, state: State, val: Source, clock: _Clock) -> State:
+    """The state without the nodes that have been off for long enough."""
+    epochs = run.how.ratchet if isinstance(run.how, Gated) else None
+    if epochs is None or state.shadow is None or state.frozen is not None:
+        return state
+    if state.epoch <= run.training.epochs.dense:
+        return state
+    proof = next(unshuffled(val, _PROOF))
+    return ratchet(run, state, proof, epochs=epochs, progress=clock.progress(1.0))

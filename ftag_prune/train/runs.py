@@ -16,10 +16,14 @@ from ftag_prune import __version__
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
+from ftag_prune.networks import Network, build
 from ftag_prune.record import checksum, digest, provenance, read_json, write_csv, write_json
+from ftag_prune.shadow import parts_of
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
+from ftag_prune.train.descent import left_behind
+from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import State, Trained, resume, save
+from ftag_prune.train.state import Trained, resume
 
 __all__ = ["Outcome", "quick_arithmetic", "train_runs"]
 
@@ -62,22 +66,25 @@ def train_runs(
     outcomes: list[Outcome] = []
     failed: list[str] = []
     for run in runs:
-        folder, identity = out / run.name, _identity(run, about)
+        like = None if run.like is None else _shape(out / run.like)
+        folder, identity = out / run.name, _identity(run, about, like)
         model = _finished(folder, identity)
         if model is not None:
             progress(f"{run.name}: done before")
             outcomes.append(Outcome(run.name, skipped=True, model_checksum=model))
             continue
-        keeper = _Keeper(folder / "checkpoint.pt", identity, checkpoint_seconds)
+        keeper = Keeper(folder / "checkpoint.pt", identity, checkpoint_seconds)
         started = time.monotonic()
         try:
             with quick_arithmetic():
-                state = resume(keeper.path, run, about, identity=identity)
                 train, val = loaded(run.training.memory_share)
+                state = resume(keeper.path, run, about, identity=identity, like=like)
+                if run.stops and state.epoch == 0:
+                    state = left_behind(run, about, train, val, out=out, seconds=checkpoint_seconds)
                 trained = fit(run, state, train, val, after_epoch=keeper)
         except TrainingError as wrong:
-            _log.error("%s", wrong)
-            failed.append(str(wrong))
+            failed.append(f"{wrong}{keeper.left()}")
+            _log.error("%s", failed[-1])
             continue
         model = _write(folder, run, trained, about, identity)
         progress(_line(run, trained, time.monotonic() - started))
@@ -105,23 +112,22 @@ def quick_arithmetic() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class _Keeper:
-    """Writes a checkpoint after an epoch when the last one is old enough."""
-
-    def __init__(self, path: Path, identity: str, seconds: float) -> None:
-        self.path, self._identity, self._seconds = path, identity, seconds
-        self._last = time.monotonic()
-
-    def __call__(self, state: State) -> None:
-        if time.monotonic() - self._last >= self._seconds:
-            save(self.path, state, identity=self._identity)
-            self._last = time.monotonic()
+def _shape(folder: Path) -> dict[str, int]:
+    """Nodes that a finished run has left in each layer."""
+    try:
+        found: dict[str, int] = read_json(folder / "run.json")["layers"]
+    except (FtagPruneError, KeyError):
+        raise TrainingError(
+            f"{folder}: wanted a finished run, whose shape another run has from the start"
+        ) from None
+    return found
 
 
-def _identity(run: Run, about: Description) -> str:
+def _identity(run: Run, about: Description, like: dict[str, int] | None = None) -> str:
     """What the results of a run depend on: its spec, its jets and the code."""
     spec = run.model_dump(mode="json")
-    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__})
+    shape = {} if like is None else {"like": like}
+    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **shape})
 
 
 def _finished(folder: Path, identity: str) -> str | None:
@@ -139,7 +145,7 @@ def _write(folder: Path, run: Run, trained: Trained, about: Description, identit
     """Write the results; `run.json`, which makes them valid, comes last."""
     write_json(folder / "spec.json", run.model_dump(mode="json"))
     write_csv(folder / "history.csv", trained.history)
-    meaning = About(about.task, tuple(about.classes), tuple(about.inputs))
+    meaning = About(about.task, tuple(about.classes), _inputs(about, trained))
     save_model(folder / "model.pt", Model(trained.network, meaning))
     model = checksum(folder / "model.pt")
     write_json(folder / "run.json", _summary(run, trained, about, identity, model))
@@ -147,30 +153,65 @@ def _write(folder: Path, run: Run, trained: Trained, about: Description, identit
     return model
 
 
+def _inputs(about: Description, trained: Trained) -> tuple[str, ...]:
+    """Names of the inputs that the compacted network takes."""
+    left = trained.kept.get("inputs", range(len(about.inputs)))
+    return tuple(about.inputs[index] for index in left)
+
+
 def _summary(
     run: Run, trained: Trained, about: Description, identity: str, model: str
 ) -> dict[str, Any]:
+    """Content of ``run.json``; asked, reached, left and whole are in the unit of the goal."""
     network, frozen = trained.network, trained.frozen
+    whole = parts_of(_whole(run, about), run.how.goal, target=run.target, keep=run.keep)
+    total = sum(part.cost.whole for part in whole)
+    layers = {name: len(one) for name, one in trained.kept.items()}
     return {
         "run": run.name,
         "identity": identity,
         "model": model,
         "jets": about.fingerprint,
-        "nodes": sum(run.network.nodes),
-        "asked": run.keep,
+        "unit": run.how.goal.unit,
+        "whole": total,
+        "asked": None if run.dense else sum(part.budget for part in whole),
         "reached": frozen.reached if frozen else None,
-        "left": sum(network.architecture.nodes),
-        "layers": list(network.architecture.nodes),
-        "kept": frozen.kept if frozen else None,
+        "left": frozen.cost if frozen else total,
+        "nodes": sum(sum(part.cost.sizes) for part in whole),
+        "nodes_left": sum(layers.values()),
+        "layers": layers,
+        "kept": None if frozen is None else trained.kept,
+        "inputs": _ranking(about, trained),
         "compaction_difference": frozen.difference if frozen else None,
         "parameters": network.parameter_count(),
         "multiplications": network.multiplications(),
+        "regrown": sum(row["regrown"] for row in trained.history),
+        "epochs": len(trained.history),
+        "seconds": round(trained.seconds, 3),
         "provenance": provenance(),
     }
 
 
+def _whole(run: Run, about: Description) -> Network:
+    """The network before anything was cut."""
+    return build(run.network, mean=about.mean, std=about.std, classes=len(about.classes))
+
+
+def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | None:
+    """Input features from the most to the least wanted, if they could be switched off."""
+    if "inputs" not in trained.scores:
+        return None
+    kept, scores = set(trained.kept["inputs"]), trained.scores["inputs"]
+    order = sorted(scores, key=lambda index: (index not in kept, -scores[index]))
+    return [
+        {"input": about.inputs[index], "score": scores[index], "kept": index in kept}
+        for index in order
+    ]
+
+
 def _line(run: Run, trained: Trained, seconds: float) -> str:
-    nodes, left = sum(run.network.nodes), sum(trained.network.architecture.nodes)
-    reached = f", {trained.frozen.reached} before the freeze" if trained.frozen else ""
-    loss = trained.history[-1]["val_loss"]
-    return f"{run.name}: {left} of {nodes} nodes{reached}; val loss {loss:.4f}; {seconds:.1f} s"
+    frozen, loss = trained.frozen, trained.history[-1]["val_loss"]
+    left = f"{sum(map(len, trained.kept.values()))} nodes"
+    if frozen and frozen.reached is not None:
+        left += f", {frozen.reached:g} {run.how.goal.unit} before the freeze"
+    return f"{run.name}: {left}; val loss {loss:.4f}; {seconds:.1f} s"

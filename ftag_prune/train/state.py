@@ -1,103 +1,170 @@
-"""Everything that changes during a training: how it starts, freezes, rests on disk and returns."""
+"""Everything that changes during a training: how it starts, loses nodes, rests and returns."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
-from ftag_prune.compact import Kept, choose, compact, cut, difference
-from ftag_prune.config import Adam, Run
+from ftag_prune.config import Adam, Gated, Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
-from ftag_prune.networks import Network, build
+from ftag_prune.networks import Layer, Network, build
 from ftag_prune.pressure import Memory
-from ftag_prune.shadow import Shadow, open_nodes
+from ftag_prune.selection import shares
+from ftag_prune.shadow import Part, Shadow, parts_of, prunable
 from ftag_prune.tensors import Description
 
-__all__ = ["TOLERANCE", "Frozen", "State", "Trained", "freeze", "resume", "save", "start"]
+__all__ = ["Frozen", "Phase", "State", "Trained", "optimiser_of", "resume", "save", "start"]
 
 _log = logging.getLogger(__name__)
 
-# Compaction is exact but for the order of float32 sums.
-TOLERANCE = 1e-5
-
 Phase = Literal["dense", "gated", "tuned"]
+Shape = dict[str, int]
 
 
 class Frozen(NamedTuple):
-    """What the freeze found and did.
+    """What the freeze (or the last cut of a control) found and did.
 
-    ``reached`` is the number of open nodes (gate at least one half) that the strategy had come to
-    by itself; ``kept`` the indices left in each layer; ``difference`` the largest |difference| of
-    logits between the gated and the compacted network.
+    Attributes
+    ----------
+    reached : float or None
+        Cost of the open nodes (gate at least one half) that the strategy had come to by itself, in
+        the unit of its goal; None for a control without gates.
+    cost : float
+        Cost that is left, in the same unit.
+    difference : float
+        Largest |difference| of logits between the masked and the compacted network, of all cuts.
     """
 
-    reached: int
-    kept: Kept
+    reached: float | None
+    cost: float
     difference: float
 
 
 class Trained(NamedTuple):
-    """A finished training: the (compacted) network, how it was frozen, and a row per epoch."""
+    """A finished training.
+
+    Attributes
+    ----------
+    network : the compacted one
+    frozen : None if nothing was cut
+    kept : indices left in each layer that could be pruned, of those of the network in the spec
+    history : a row per epoch
+    scores : theta of the nodes of each layer at the freeze, by their first index
+    seconds : of training, over all interruptions
+    """
 
     network: Network
     frozen: Frozen | None
+    kept: dict[str, tuple[int, ...]]
     history: list[dict[str, Any]]
+    scores: dict[str, dict[int, float]]
+    seconds: float
 
 
 @dataclass
 class State:
-    """A training between two epochs; `shadow` is there until the freeze (never for dense runs)."""
+    """A training between two epochs.
+
+    `shadow` is there until the freeze (never for runs without gates); `parts` are the budgets of
+    the run; `kept` the indices left in each layer that may be pruned; `whole` the number of nodes
+    that could be before anything was; `gap` the largest difference of logits that a cut has made.
+    """
 
     network: Network
     shadow: Shadow | None
     optimiser: torch.optim.Optimizer
     memory: Memory
+    parts: tuple[Part, ...]
+    kept: dict[str, tuple[int, ...]]
+    whole: int
     epoch: int = 0
     frozen: Frozen | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    scores: dict[str, dict[int, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    gap: float = 0.0
 
     def phase(self, run: Run) -> Phase:
         """Where in the training the next epoch stands."""
-        epochs = run.training.epochs
-        if run.keep is None or self.epoch < epochs.dense:
-            return "dense"
-        return "gated" if self.epoch < epochs.dense + epochs.gated else "tuned"
+        if self.frozen is not None:
+            return "tuned"
+        after_dense = self.epoch >= run.training.epochs.dense
+        return "gated" if self.shadow is not None and after_dense else "dense"
 
-    def most_pruned(self, run: Run) -> float:
+    @property
+    def left(self) -> int:
+        """Nodes that are not cut out, of those that may be."""
+        return sum(len(one) for one in self.kept.values())
+
+    def most_pruned(self) -> float:
         """Largest fraction of nodes that was off at the end of an epoch, or is cut out by now."""
-        cut_out = 1 - sum(self.network.architecture.nodes) / sum(run.network.nodes)
+        cut_out = 1 - self.left / self.whole
         return max(cut_out, *(float(row["pruned"]) for row in self.history), 0.0)
 
-    def gates(self, run: Run, *, progress: float) -> Tensor | None:
-        """Gates (nodes,) after a share of the gated epochs; None while there are none."""
-        if self.shadow is None or self.phase(run) != "gated":
-            return None
-        gates: Tensor = self.shadow(progress=progress, target=run.target)
-        return gates
+    def layers(self, run: Run) -> tuple[Layer, ...]:
+        """Layers whose nodes may be switched off, as they are now."""
+        return prunable(self.network, run.how.goal)
 
 
-def start(run: Run, description: Description) -> State:
-    """State before the first epoch; it depends on the run's seed alone."""
+def start(run: Run, about: Description, *, like: Shape | None = None) -> State:
+    """State before the first epoch; it depends on the run's seed alone.
+
+    Parameters
+    ----------
+    like : nodes of each layer of a network that is small from the start
+    """
+    given = build(
+        run.network, mean=about.mean, std=about.std, classes=len(about.classes), seed=run.seed
+    )
+    goal = run.how.goal
+    parts = parts_of(given, goal, target=run.target, keep=run.keep)
+    network, frozen = given, None
+    if run.how.kind == "scratch":
+        network, frozen = _small(run, about, given, like, parts)
+    layers = prunable(network, goal)
+    shadow, memory = None, Memory(0.0)
+    if isinstance(run.how, Gated) and not run.dense:
+        shadow = Shadow(layers, run.how.gate, parts, floor=goal.floor)
+        memory = run.how.pressure.start(_nodes(layers))
+    kept = {layer.name: tuple(range(layer.nodes)) for layer in layers}
+    whole = _nodes(prunable(given, goal))
+    optimiser = optimiser_of(run, network, shadow)
+    return State(network, shadow, optimiser, memory, parts, kept, whole, frozen=frozen)
+
+
+def _nodes(layers: tuple[Layer, ...]) -> int:
+    return sum(layer.nodes for layer in layers)
+
+
+def _small(
+    run: Run, about: Description, given: Network, like: Shape | None, parts: tuple[Part, ...]
+) -> tuple[Network, Frozen]:
+    """A network that is small from the start: of a given shape, or the same share of each layer."""
+    layers, cost = prunable(given, run.how.goal), parts[0].cost
+    if like is None:
+        if run.keep is None:
+            raise TrainingError(f"{run.name}: scratch without `like` counts nodes of hidden layers")
+        counts = shares([one.nodes for one in layers], keep=run.keep, floor=run.how.goal.floor)
+        like = dict(zip((layer.name for layer in layers), counts, strict=True))
+    if "inputs" in like:
+        raise TrainingError(f"{run.name}: scratch has all inputs; `like` names a run without some")
     network = build(
-        run.network,
-        mean=description.mean,
-        std=description.std,
-        classes=len(description.classes),
+        run.network.resized(like),
+        mean=about.mean,
+        std=about.std,
+        classes=len(about.classes),
         seed=run.seed,
     )
-    shadow = None if run.keep is None else Shadow(network.layers(), run.gate)
-    memory = run.pressure.start(sum(run.network.nodes))
-    return State(network, shadow, _optimiser(run, network, shadow), memory)
+    left = cost.of([layer.nodes for layer in prunable(network, run.how.goal)])
+    return network, Frozen(None, float(left), 0.0)
 
 
-def _optimiser(run: Run, network: Network, shadow: Shadow | None) -> torch.optim.Optimizer:
+def optimiser_of(run: Run, network: Network, shadow: Shadow | None) -> torch.optim.Optimizer:
     """Weights in the first group, gates (if any) in the second, which never decays."""
     groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if shadow is not None:
@@ -108,53 +175,6 @@ def _optimiser(run: Run, network: Network, shadow: Shadow | None) -> torch.optim
     return torch.optim.SGD(
         groups, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
     )
-
-
-def freeze(run: Run, state: State, x: Tensor) -> State:
-    """Keep exactly `run.keep` nodes, cut the others out, and go on with the smaller network.
-
-    What the optimiser remembers of the kept weights goes with them; the memory of what was cut
-    cannot bring it back. `x` are jets on which both networks must agree.
-
-    Raises
-    ------
-    TrainingError
-        If the compacted network differs from the gated one by more than 1e-5 in a logit.
-    """
-    if state.shadow is None or run.keep is None:
-        raise TrainingError(f"{run.name}: a dense training has nothing to freeze")
-    layers = state.network.layers()
-    gates = state.shadow(progress=1.0, target=run.target).detach()
-    scores = state.shadow.theta.detach().numpy()
-    kept = choose(scores, [layer.nodes for layer in layers], keep=run.keep)
-    small = compact(state.network, gates, kept)
-    gap = difference(state.network, gates, kept, small, x)
-    if not gap <= TOLERANCE:
-        raise TrainingError(
-            f"{run.name}: the compacted network differs from the gated one by {gap:.2g} in a logit "
-            f"(at most {TOLERANCE:g} is rounding)"
-        )
-    optimiser = _optimiser(run, small, None)
-    _follow(state, optimiser, small, lambda moments: cut(moments, layers, kept))
-    frozen = Frozen(open_nodes(gates), kept, gap)
-    return State(small, None, optimiser, state.memory, state.epoch, frozen, state.history)
-
-
-def _follow(
-    state: State,
-    optimiser: torch.optim.Optimizer,
-    small: Network,
-    taken: Callable[[dict[str, Tensor]], dict[str, Tensor]],
-) -> None:
-    """Give the new optimiser what the old one remembers of the weights that are left."""
-    names = [name for name, _ in state.network.named_parameters()]
-    memories = (state.optimiser.state.get(one, {}) for one in state.network.parameters())
-    old = dict(zip(names, memories, strict=True))
-    for key in {key for memory in old.values() for key in memory}:
-        values = {name: memory[key] for name, memory in old.items() if key in memory}
-        arrays = {name: one for name, one in values.items() if one.dim() > 0}
-        for name, value in {**values, **taken(arrays)}.items():
-            optimiser.state[small.get_parameter(name)][key] = value.clone()
 
 
 # -- checkpoints ---------------------------------------------------------------------------------
@@ -172,38 +192,56 @@ def save(path: Path, state: State, *, identity: str) -> None:
         epoch=state.epoch,
         memory=state.memory,
         frozen=state.frozen,
+        kept=state.kept,
         history=state.history,
+        scores=[[name, list(one.items())] for name, one in state.scores.items()],
+        seconds=state.seconds,
+        gap=state.gap,
     )
 
 
-def resume(path: Path, run: Run, description: Description, *, identity: str) -> State:
+def resume(
+    path: Path, run: Run, about: Description, *, identity: str, like: Shape | None = None
+) -> State:
     """State of a checkpoint, or a fresh one if there is none of this very run and these jets."""
-    fresh = start(run, description)
+    fresh = start(run, about, like=like)
     if not path.exists():
         return fresh
     try:
-        tensors, about = load_tensors(path)
+        tensors, told = load_tensors(path)
     except FtagPruneError as broken:
         _log.warning("%s; the training starts anew", broken)
         return fresh
-    if about["identity"] != identity:
+    if told["identity"] != identity:
         _log.warning("%s: of another spec or other jets; the training starts anew", path)
         return fresh
-    return _restored(fresh, run, tensors, about)
+    return _restored(fresh, run, tensors, told)
 
 
-def _restored(fresh: State, run: Run, tensors: dict[str, Any], about: dict[str, Any]) -> State:
-    network, shadow, frozen = fresh.network, fresh.shadow, None
-    if about["frozen"] is not None:
-        reached, kept, gap = about["frozen"]
-        frozen = Frozen(reached, tuple(tuple(one) for one in kept), gap)
-        network = network.resized(tuple(len(one) for one in kept))
-        shadow = None
-    optimiser = _optimiser(run, network, shadow)
+def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, Any]) -> State:
+    kept = {name: tuple(one) for name, one in told["kept"].items()}
+    network = fresh.network.resized({name: len(one) for name, one in kept.items()})
+    network.taking(fresh.network, kept.get("inputs"))
     network.load_state_dict(tensors["network"])
-    if shadow is not None:
+    shadow = None
+    if "shadow" in tensors and fresh.shadow is not None:
+        shadow = fresh.shadow.resized(prunable(network, run.how.goal))
         shadow.load_state_dict(tensors["shadow"])
+    optimiser = optimiser_of(run, network, shadow)
     optimiser.load_state_dict(tensors["optimiser"])
-    pressure, *kept = about["memory"]
-    memory = Memory(pressure, *map(tuple, kept))
-    return State(network, shadow, optimiser, memory, about["epoch"], frozen, about["history"])
+    pressure, *memory = told["memory"]
+    return State(
+        network,
+        shadow,
+        optimiser,
+        Memory(pressure, *map(tuple, memory)),
+        fresh.parts,
+        kept,
+        fresh.whole,
+        told["epoch"],
+        None if told["frozen"] is None else Frozen(*told["frozen"]),
+        told["history"],
+        {name: {int(i): score for i, score in one} for name, one in told["scores"]},
+        told["seconds"],
+        told["gap"],
+    )

@@ -1,0 +1,65 @@
+"""The axes of a study."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from ftag_prune.config.names import Name
+from ftag_prune.errors import nearest
+from ftag_prune.flavours import TASKS
+from ftag_prune.spec import Spec
+
+__all__ = ["Grid"]
+
+
+class Grid(Spec):
+    """Axes of the study: every combination is a run, beside one dense run a network and seed."""
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        min_length=1, description="nodes in each hidden layer"
+    )
+    depth: int = Field(3, ge=1, description="hidden layers")
+    targets: tuple[float, ...] = Field(
+        default=(), description="fractions of nodes to prune, 0 for the dense reference"
+    )
+    keep: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(), description="numbers of nodes to keep, beside or instead of targets"
+    )
+    strategies: tuple[Name, ...] = Field(default=("budget",), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    runs_per_job: int = Field(8, ge=1, description="trainings that one job does in turn")
+
+    @field_validator("tasks")
+    @classmethod
+    def _known(cls, tasks: tuple[str, ...]) -> tuple[str, ...]:
+        for task in tasks:
+            if task not in TASKS:
+                raise ValueError(f"no task '{task}'{nearest(task, TASKS)}")
+        return tasks
+
+    @field_validator("targets")
+    @classmethod
+    def _fractions(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+        for target in targets:
+            if not 0 <= target < 1:
+                raise ValueError(
+                    f"a target is the fraction of nodes to prune, from 0 to below 1, not {target:g}"
+                )
+        return targets
+
+    @field_validator("tasks", "widths", "targets", "keep", "strategies", "seeds")
+    @classmethod
+    def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                raise ValueError(f"{value!r} stands twice")
+        return values
+
+    @model_validator(mode="after")
+    def _something(self) -> Grid:
+        if not self.targets and not self.keep:
+            raise ValueError("needs targets (fractions to prune) or keep (numbers of nodes)")
+        return self

@@ -1,0 +1,205 @@
+"""A study: samples, grid, strategies; YAML to frozen objects, and the grid to named runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, product
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, model_validator
+
+from ftag_prune.architecture import Architecture, Mlp
+from ftag_prune.config.grid import Grid
+from ftag_prune.config.names import Name
+from ftag_prune.config.run import Chunk, Run
+from ftag_prune.config.sample import Sample
+from ftag_prune.config.strategy import Dense, Gated, Scratch, Strategy
+from ftag_prune.config.training import Training
+from ftag_prune.errors import nearest
+from ftag_prune.flavours import TASKS
+from ftag_prune.goal import Goal
+from ftag_prune.spec import Spec, load_yaml, validated
+
+__all__ = ["Figures", "Study", "load_study"]
+
+
+class Figures(Spec):
+    """What stands on every figure, and what the headline figures show."""
+
+    label: str = Field("Simulation, Pythia 8", description="text at the top left")
+    lines: tuple[str, ...] = Field(
+        default=("√$s$ = 13.6 TeV",), description="further lines below it"
+    )
+
+
+class Study(Spec):
+    """Everything that `workflow/config/*.yaml` can say."""
+
+    study: Name
+    results: Path = Path("results")
+    samples: dict[str, Sample]
+    grid: Grid
+    strategies: dict[Name, Strategy] = Field(default={"budget": Gated()}, min_length=1)
+    training: Training = Training()
+    figures: Figures = Figures()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Study:
+        for task in self.samples:
+            if task not in TASKS:
+                raise ValueError(f"samples: no task '{task}'{nearest(task, TASKS)}")
+        for task in self.grid.tasks:
+            if task not in self.samples:
+                raise ValueError(
+                    f"grid.tasks: '{task}' has no sample under samples{nearest(task, self.samples)}"
+                )
+        for name in self.grid.strategies:
+            if name not in self.strategies:
+                raise ValueError(
+                    f"grid.strategies: no strategy '{name}'{nearest(name, self.strategies)}"
+                )
+        for name, chosen in self.strategies.items():
+            like = chosen.like if isinstance(chosen, Scratch) else None
+            if like is not None and like not in self.grid.strategies:
+                raise ValueError(
+                    f"strategies.{name}.like: no strategy '{like}' in the grid"
+                    f"{nearest(like, self.grid.strategies)}"
+                )
+        self.runs()
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where this study's results go."""
+        return self.results / self.study
+
+    def runs(self) -> tuple[Run, ...]:
+        """Points of the study, dense references first within each network."""
+        grid = self.grid
+        runs: dict[str, Run] = {}
+        for task, width in product(grid.tasks, grid.widths):
+            network = Mlp(hidden=(width,) * grid.depth)
+            point = _Place(task, f"w{width}", network)
+            if 0 in grid.targets:
+                for seed in grid.seeds:
+                    run = self._run(point, _Asked("dense", 0.0, None), "dense", seed)
+                    runs.setdefault(run.name, run)
+            for name in grid.strategies:
+                for asked, seed in product(_asked(grid, self._how(name).goal, network), grid.seeds):
+                    run = self._run(point, asked, name, seed)
+                    runs.setdefault(run.name, run)
+        return tuple(runs.values())
+
+    def _how(self, strategy: str) -> Strategy:
+        """A strategy by its name; dense references have the rates of the first."""
+        if strategy == "dense":
+            return Dense(rates=self.strategies[self.grid.strategies[0]].rates)
+        return self.strategies[strategy]
+
+    def _run(self, place: _Place, asked: _Asked, strategy: str, seed: int) -> Run:
+        how = self._how(strategy)
+        changed = {"optimiser": how.optimiser, "epochs": how.epochs}
+        training = self.training.model_copy(
+            update={name: one for name, one in changed.items() if one is not None}
+        )
+        like = how.like if isinstance(how, Scratch) else None
+        stops = tuple(t for t in self.grid.targets if t) if getattr(how, "one_training", 0) else ()
+        return Run(
+            name=_name(place, asked, strategy, seed),
+            task=place.task,
+            label=place.label,
+            network=place.network,
+            strategy=strategy,
+            how=how,
+            training=training,
+            target=asked.target,
+            keep=asked.keep,
+            seed=seed,
+            like=None if like is None else _name(place, asked, like, seed),
+            stops=stops if asked.target in stops else (),
+        )
+
+    def chunks(self) -> tuple[Chunk, ...]:
+        """Runs in jobs of `grid.runs_per_job`, one task a job; the slowest networks start first.
+
+        Runs that share a training are in one job; runs that wait for the shape of another come in
+        jobs of their own, after all the others.
+        """
+        chunks: list[Chunk] = []
+        for task, waits in product(self.grid.tasks, (False, True)):
+            mine = [
+                run for run in self.runs() if run.task == task and (run.like is not None) == waits
+            ]
+            mine.sort(key=lambda run: -sum(run.network.nodes.values()))
+            first = sum(chunk.runs[0].task == task for chunk in chunks)
+            for index, part in enumerate(_jobs(mine, self.grid.runs_per_job), start=first):
+                chunks.append(Chunk(name=f"{task}-{index:03d}", runs=tuple(part)))
+        return tuple(chunks)
+
+
+class _Place(NamedTuple):
+    """A network for a task."""
+
+    task: str
+    label: str
+    network: Architecture
+
+
+class _Asked(NamedTuple):
+    """How much shall be pruned: in the run's name, as a fraction, and in nodes where known."""
+
+    text: str
+    target: float
+    keep: int | None
+
+
+def _name(place: _Place, asked: _Asked, strategy: str, seed: int) -> str:
+    parts = [place.task, place.label, asked.text]
+    return "-".join([*parts, *([] if strategy == "dense" else [strategy]), f"s{seed}"])
+
+
+def _asked(grid: Grid, goal: Goal, network: Architecture) -> list[_Asked]:
+    """Points of one strategy; numbers of nodes are known if no inputs are among them."""
+    sizes = [network.nodes.get(name, 0) for name in goal.layers or network.nodes]
+    nodes = sum(sizes)
+    known = goal.unit == "nodes" and not goal.inputs
+    found = [
+        _Asked(f"p{100 * target:g}", target, nodes - round(target * nodes) if known else None)
+        for target in grid.targets
+        if target
+    ]
+    if known:
+        found += [_Asked(f"k{keep}", _fraction(keep, nodes), keep) for keep in grid.keep]
+    return found
+
+
+def _fraction(keep: int, nodes: int) -> float:
+    """Pruned fraction; one node less than all where all are kept, for 0 is the dense run."""
+    return min(max(1 - keep / nodes, 1e-9), 1 - 1e-9)
+
+
+def _jobs(runs: Sequence[Run], size: int) -> Iterator[list[Run]]:
+    """Runs in their order in jobs of about `size`; those of one training stay together."""
+    job: list[Run] = []
+    for _, group in groupby(sorted(runs, key=_trunk_order(runs)), key=lambda run: run.trunk):
+        together = list(group)
+        if job and len(job) + len(together) > size:
+            yield job
+            job = []
+        job += together
+    if job:
+        yield job
+
+
+def _trunk_order(runs: Sequence[Run]) -> Callable[[Run], int]:
+    """Key that brings runs of one training together, where the first of them stands."""
+    first: dict[str, int] = {}
+    for index, run in enumerate(runs):
+        first.setdefault(run.trunk, index)
+    return lambda run: first[run.trunk]
+
+
+def load_study(path: Path) -> Study:
+    """Study of a YAML file; ConfigError with the YAML key of the first fault."""
+    return validated(Study, load_yaml(path), where=str(path))

@@ -1,0 +1,56 @@
+"""What all trainings of a study share: phases, batches, optimiser."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftag_prune.spec import Spec
+
+__all__ = ["Adam", "Epochs", "Optimiser", "Sgd", "Training"]
+
+
+class Epochs(Spec):
+    """Phases of a training: without gates, with gates, and after the freeze."""
+
+    dense: int = Field(3, ge=0)
+    gated: int = Field(6, ge=1)
+    tuned: int = Field(3, ge=0)
+
+    @property
+    def total(self) -> int:
+        """Epochs of the whole training; a dense reference gets as many."""
+        return self.dense + self.gated + self.tuned
+
+
+class Adam(Spec):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
+
+    kind: Literal["adam"] = "adam"
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class Sgd(Spec):
+    """Stochastic gradient descent with momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+Optimiser = Annotated[Adam | Sgd, Field(discriminator="kind")]
+
+
+class Training(Spec):
+    """What a run and its dense reference share."""
+
+    epochs: Epochs = Epochs()
+    batch_size: int = Field(1024, ge=1)
+    optimiser: Optimiser = Adam()
+    memory_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="share of the memory of machine or job; larger files are read in chunks",
+    )

@@ -1,0 +1,63 @@
+"""What a pruning is asked for: in which unit, in which layers, and how far."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from ftag_prune.cost import Cost
+from ftag_prune.spec import Spec
+
+__all__ = ["Aim", "Goal"]
+
+
+class Goal(Spec):
+    """Where nodes may be switched off, and what is counted.
+
+    The target of a run is a fraction of the whole: of the nodes that may be switched off, or of all
+    parameters or multiply-accumulates of the network.
+    """
+
+    unit: Literal["nodes", "parameters", "multiplications"] = "nodes"
+    scope: Literal["network", "layer"] = Field(
+        "network",
+        description="layer: the same fraction everywhere; network: as it comes",
+    )
+    floor: int = Field(1, ge=1, description="nodes that every layer keeps at least")
+    layers: tuple[str, ...] | None = Field(
+        None, min_length=1, description="names of the layers that may be pruned; default all hidden"
+    )
+    inputs: bool = Field(default=False, description="switch input features off as well")
+
+    @model_validator(mode="after")
+    def _counts(self) -> Goal:
+        if self.scope == "layer" and self.unit != "nodes":
+            raise ValueError(f"scope: layer counts nodes; {self.unit} are shared between layers")
+        return self
+
+
+class Aim(NamedTuple):
+    """What gates are asked for at a moment.
+
+    Attributes
+    ----------
+    progress : float in [0, 1]
+        Share of the gated epochs that is done.
+    budget : float
+        Cost that shall be left in the end.
+    cost : Cost
+        Of the nodes that are there now.
+    floor : int
+        Nodes that every layer keeps at least.
+    """
+
+    progress: float
+    budget: float
+    cost: Cost
+    floor: int = 1
+
+    @property
+    def wanted(self) -> float:
+        """Fraction of the whole cost that shall be left."""
+        return self.budget / self.cost.whole

@@ -1,0 +1,85 @@
+"""Several targets from one training: a falling budget passes each of them on its way down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ftag_prune import __version__
+from ftag_prune.config import Gated, Run
+from ftag_prune.errors import TrainingError
+from ftag_prune.record import digest
+from ftag_prune.shadow import Shadow
+from ftag_prune.tensors import Description, Source
+from ftag_prune.train.keeper import Keeper
+from ftag_prune.train.loop import fit
+from ftag_prune.train.state import State, resume, save, start
+
+__all__ = ["left_behind", "stops"]
+
+
+def left_behind(
+    run: Run, about: Description, train: Source, val: Source, *, out: Path, seconds: float
+) -> State:
+    """State that the common training leaves behind for one of its runs, ready for the freeze.
+
+    The common training goes as far as its last stop, once; its states lie in `out`/trunk.
+
+    Parameters
+    ----------
+    seconds : time between two checkpoints of the common training
+    """
+    trunk = run.model_copy(update={"name": run.trunk, "target": max(run.stops), "keep": None})
+    folder = out / trunk.name
+    spec = {**trunk.model_dump(mode="json"), "like": None}
+    identity = digest({"spec": spec, "jets": about.fingerprint, "version": __version__})
+    path = folder / f"stop-{run.target:g}.pt"
+    mine = resume(path, run, about, identity=identity)
+    if mine.epoch == 0:
+        _descend(trunk, about, train, val, folder=folder, identity=identity, seconds=seconds)
+        mine = resume(path, run, about, identity=identity)
+    mine.epoch = run.training.epochs.dense + run.training.epochs.gated
+    return mine
+
+
+def stops(run: Run, shadow: Shadow) -> dict[float, int]:
+    """Epoch after which the budget is nearest to each target of the common training."""
+    if not isinstance(run.how, Gated):
+        raise TrainingError(f"{run.name}: only a gate has a budget that falls")
+    epochs, found = run.training.epochs, {}
+    for target in run.stops:
+        gaps = {}
+        for epoch in range(1, epochs.gated + 1):
+            aims = shadow.aims(epoch / epochs.gated)
+            left = sum(shadow.gate.least(aim) for aim in aims)
+            whole = sum(aim.cost.whole for aim in aims)
+            gaps[epochs.dense + epoch] = abs(left / whole - (1 - target))
+        found[target] = min(gaps, key=lambda epoch: (round(gaps[epoch], 9), epoch))
+    return found
+
+
+def _descend(
+    trunk: Run,
+    about: Description,
+    train: Source,
+    val: Source,
+    *,
+    folder: Path,
+    identity: str,
+    seconds: float,
+) -> None:
+    """Train as far as the last stop, and leave a state at each."""
+    fresh = start(trunk, about)
+    if fresh.shadow is None:
+        raise TrainingError(f"{trunk.name}: has no gates")
+    places = stops(trunk, fresh.shadow)
+    keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
+
+    def after_epoch(state: State) -> None:
+        for target, epoch in places.items():
+            if epoch == state.epoch:
+                save(folder / f"stop-{target:g}.pt", state, identity=identity)
+        keeper(state)
+
+    state = resume(keeper.path, trunk, about, identity=identity)
+    fit(trunk, state, train, val, after_epoch=after_epoch, until=max(places.values()))
+    keeper.path.unlink(missing_ok=True)

@@ -1,0 +1,28 @@
+"""When a training writes a checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ftag_prune.train.state import State, save
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """Writes a checkpoint after an epoch when the last one is old enough."""
+
+    def __init__(self, path: Path, identity: str, seconds: float) -> None:
+        self.path, self._identity, self._seconds = path, identity, seconds
+        self._last = time.monotonic()
+
+    def left(self) -> str:
+        """Where a training that failed can be taken up again."""
+        return f"; the last good checkpoint is {self.path}" if self.path.exists() else ""
+
+    def __call__(self, state: State) -> None:
+        """Write the state, if it is time."""
+        if time.monotonic() - self._last >= self._seconds:
+            save(self.path, state, identity=self._identity)
+            self._last = time.monotonic()
