@@ -85,6 +85,10 @@ class Shadow(nn.Module):
 
     def forward(self, *, progress: float, noise: Tensor | None = None) -> Gates:
         """Gates (nodes,) after a share `progress` of the gated epochs, drawn if there is noise."""
+        if len(self.parts) == 1:
+            (aim,) = self.aims(progress)
+            value = self.gate.values(self.theta, aim, noise=noise)
+            return Gates(value, self.gate.active(self.theta, value, aim))
         thetas = self.by_part(self.theta)
         noises = [None] * len(thetas) if noise is None else self.by_part(noise)
         values, active = [], []
@@ -218,7 +222,8 @@ def gated(
     gradients for a fraction of the cost: (width, width) numbers instead of (jets, width).
     """
     tensors = folded(dict(network.named_parameters()), layers, gates)
-    logits: Tensor = functional_call(network, tensors, arguments)
+    # No weight is shared by two names: looking for such costs as much as a small layer.
+    logits: Tensor = functional_call(network, tensors, arguments, tie_weights=False)
     return logits
 
 

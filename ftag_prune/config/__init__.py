@@ -1,5 +1,6 @@
 """A study: samples, grid, strategies; YAML to frozen objects, and the grid to named runs."""
 
+from ftag_prune.config.figures import Curves, Figures, Mechanisms, Onset
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.run import Chunk, Run
 from ftag_prune.config.sample import (
@@ -13,13 +14,14 @@ from ftag_prune.config.sample import (
     Weights,
 )
 from ftag_prune.config.strategy import Dense, Gated, Iterative, OneShot, Scratch, Strategy
-from ftag_prune.config.study import Figures, Study, load_study
+from ftag_prune.config.study import Study, load_study
 from ftag_prune.config.training import Adam, Epochs, Optimiser, Sgd, Training
 
 __all__ = [
     "Adam",
     "Balance",
     "Chunk",
+    "Curves",
     "Dense",
     "Epochs",
     "Figures",
@@ -27,6 +29,8 @@ __all__ = [
     "Generate",
     "Grid",
     "Iterative",
+    "Mechanisms",
+    "Onset",
     "OneShot",
     "Optimiser",
     "Resample",

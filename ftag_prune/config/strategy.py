@@ -54,6 +54,11 @@ class Gated(_Strategy):
             )
         return self
 
+    @property
+    def pressed(self) -> bool:
+        """Whether the pruning loss pulls at the gates, or they meet their budget by themselves."""
+        return self.gate.pressed or self.loss.binarise > 0
+
     def cuts(self, epochs: Epochs) -> dict[int, float]:
         """The freeze, after the gated epochs."""
         return {epochs.dense + epochs.gated: 1.0}

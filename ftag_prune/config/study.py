@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import Field, model_validator
 
 from ftag_prune.architecture import Architecture, Mlp
+from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name
 from ftag_prune.config.run import Chunk, Run
@@ -21,16 +22,7 @@ from ftag_prune.flavours import TASKS
 from ftag_prune.goal import Goal
 from ftag_prune.spec import Spec, load_yaml, validated
 
-__all__ = ["Figures", "Study", "load_study"]
-
-
-class Figures(Spec):
-    """What stands on every figure, and what the headline figures show."""
-
-    label: str = Field("Simulation, Pythia 8", description="text at the top left")
-    lines: tuple[str, ...] = Field(
-        default=("√$s$ = 13.6 TeV",), description="further lines below it"
-    )
+__all__ = ["Study", "load_study"]
 
 
 class Study(Spec):
@@ -40,6 +32,7 @@ class Study(Spec):
     results: Path = Path("results")
     samples: dict[str, Sample]
     grid: Grid
+    more: tuple[Grid, ...] = Field((), description="further grids, of the same tasks")
     strategies: dict[Name, Strategy] = Field(default={"budget": Gated()}, min_length=1)
     training: Training = Training()
     figures: Figures = Figures()
@@ -49,25 +42,35 @@ class Study(Spec):
         for task in self.samples:
             if task not in TASKS:
                 raise ValueError(f"samples: no task '{task}'{nearest(task, TASKS)}")
-        for task in self.grid.tasks:
-            if task not in self.samples:
-                raise ValueError(
-                    f"grid.tasks: '{task}' has no sample under samples{nearest(task, self.samples)}"
-                )
-        for name in self.grid.strategies:
-            if name not in self.strategies:
-                raise ValueError(
-                    f"grid.strategies: no strategy '{name}'{nearest(name, self.strategies)}"
-                )
-        for name, chosen in self.strategies.items():
-            like = chosen.like if isinstance(chosen, Scratch) else None
-            if like is not None and like not in self.grid.strategies:
-                raise ValueError(
-                    f"strategies.{name}.like: no strategy '{like}' in the grid"
-                    f"{nearest(like, self.grid.strategies)}"
-                )
+        for key, grid in zip(_keys(len(self.more)), self.grids, strict=True):
+            self._fits_grid(key, grid)
         self.runs()
         return self
+
+    def _fits_grid(self, key: str, grid: Grid) -> None:
+        for task in grid.tasks:
+            if task not in self.samples:
+                raise ValueError(
+                    f"{key}.tasks: '{task}' has no sample under samples"
+                    f"{nearest(task, self.samples)}"
+                )
+        for name in grid.strategies:
+            if name not in self.strategies:
+                raise ValueError(
+                    f"{key}.strategies: no strategy '{name}'{nearest(name, self.strategies)}"
+                )
+            chosen = self.strategies[name]
+            like = chosen.like if isinstance(chosen, Scratch) else None
+            if like is not None and like not in grid.strategies:
+                raise ValueError(
+                    f"strategies.{name}.like: no strategy '{like}' in {key}"
+                    f"{nearest(like, grid.strategies)}"
+                )
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """The grid, and all further ones."""
+        return (self.grid, *self.more)
 
     @property
     def folder(self) -> Path:
@@ -76,20 +79,24 @@ class Study(Spec):
 
     def runs(self) -> tuple[Run, ...]:
         """Points of the study, dense references first within each network."""
-        grid = self.grid
         runs: dict[str, Run] = {}
+        for grid in self.grids:
+            self._add(runs, grid)
+        return tuple(runs.values())
+
+    def _add(self, runs: dict[str, Run], grid: Grid) -> None:
+        """Add the points of a grid that are not there yet."""
         for task, width in product(grid.tasks, grid.widths):
             network = Mlp(hidden=(width,) * grid.depth)
             point = _Place(task, f"w{width}", network)
             if 0 in grid.targets:
                 for seed in grid.seeds:
-                    run = self._run(point, _Asked("dense", 0.0, None), "dense", seed)
+                    run = self._run(grid, point, _Asked("dense", 0.0, None), "dense", seed)
                     runs.setdefault(run.name, run)
             for name in grid.strategies:
                 for asked, seed in product(_asked(grid, self._how(name).goal, network), grid.seeds):
-                    run = self._run(point, asked, name, seed)
+                    run = self._run(grid, point, asked, name, seed)
                     runs.setdefault(run.name, run)
-        return tuple(runs.values())
 
     def _how(self, strategy: str) -> Strategy:
         """A strategy by its name; dense references have the rates of the first."""
@@ -97,14 +104,15 @@ class Study(Spec):
             return Dense(rates=self.strategies[self.grid.strategies[0]].rates)
         return self.strategies[strategy]
 
-    def _run(self, place: _Place, asked: _Asked, strategy: str, seed: int) -> Run:
+    def _run(self, grid: Grid, place: _Place, asked: _Asked, strategy: str, seed: int) -> Run:
         how = self._how(strategy)
         changed = {"optimiser": how.optimiser, "epochs": how.epochs}
         training = self.training.model_copy(
             update={name: one for name, one in changed.items() if one is not None}
         )
         like = how.like if isinstance(how, Scratch) else None
-        stops = tuple(t for t in self.grid.targets if t) if getattr(how, "one_training", 0) else ()
+        one = isinstance(how, Gated) and how.one_training
+        stops = tuple(target for target in grid.targets if target) if one else ()
         return Run(
             name=_name(place, asked, strategy, seed),
             task=place.task,
@@ -136,6 +144,11 @@ class Study(Spec):
             for index, part in enumerate(_jobs(mine, self.grid.runs_per_job), start=first):
                 chunks.append(Chunk(name=f"{task}-{index:03d}", runs=tuple(part)))
         return tuple(chunks)
+
+
+def _keys(more: int) -> list[str]:
+    """YAML keys of the grids."""
+    return ["grid", *(f"more.{index}" for index in range(more))]
 
 
 class _Place(NamedTuple):

@@ -118,21 +118,28 @@ def _solve(scaled: np.ndarray, cost: Cost, budget: float) -> _Solved:
 
     Far below the smallest and above the largest theta all gates are one or zero.
     """
-    starts = np.cumsum([0, *cost.sizes[:-1]])
-    each = np.array(cost.sizes)
     low, high = float(scaled.min()) - 40.0, float(scaled.max()) + 40.0
     tau = _guess(scaled, cost, budget, low, high)
     for _ in range(200):
-        gate = 1 / (1 + np.exp(np.clip(tau - scaled, -700, 700)))
-        counts = np.add.reduceat(gate, starts)
-        dear = np.repeat(np.array(cost.slopes(counts)), each) * gate * (1 - gate)
-        excess, slope = cost.of(counts) - budget, float(dear.sum())
+        gate = 0.5 + 0.5 * np.tanh(0.5 * (scaled - tau))  # a sigmoid that never overflows
+        spent, dear = _spent(gate, cost)
+        excess, slope = spent - budget, float(dear.sum())
         if abs(excess) < 1e-9 * cost.whole or high - low < 1e-12 * max(1.0, abs(tau)):
             break
         low, high = (tau, high) if excess > 0 else (low, tau)
         step = tau + excess / slope if slope > 0 else math.inf
         tau = step if low < step < high else 0.5 * (low + high)
     return _Solved(tau, dear / slope if slope > 0 else np.zeros_like(dear))
+
+
+def _spent(gate: np.ndarray, cost: Cost) -> tuple[float, np.ndarray]:
+    """Cost of gates (nodes,), and minus its slope (nodes,) when their tau grows."""
+    falling = gate - gate * gate
+    if cost.unit == "nodes":
+        return float(gate.sum()), falling
+    starts = np.cumsum([0, *cost.sizes[:-1]])
+    counts = np.add.reduceat(gate, starts)
+    return float(cost.of(counts)), falling * np.repeat(cost.slopes(counts), cost.sizes)
 
 
 def _guess(scaled: np.ndarray, cost: Cost, budget: float, low: float, high: float) -> float:

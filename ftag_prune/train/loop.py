@@ -122,10 +122,12 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     total, pruning, slope = loss, loss.new_zeros(()), 0.0
     how, shadow = run.how, state.shadow
     if gates is not None and shadow is not None and isinstance(how, Gated):
-        pruning = shadow.pruning_loss(gates, how.loss)
-        if how.pressure.needs_gradient:
+        with torch.set_grad_enabled(how.pressed):
+            pruning = shadow.pruning_loss(gates, how.loss)
+        if how.pressed and how.pressure.needs_gradient:
             slope = _slope(pruning, shadow.theta)
-        total = loss + state.memory.pressure * pruning
+        if how.pressed:
+            total = loss + state.memory.pressure * pruning
     done = Step(len(jets.y), loss.item(), pruning.item())
     if not math.isfinite(done.class_loss):
         raise TrainingError(

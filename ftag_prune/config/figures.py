@@ -1,0 +1,69 @@
+"""What stands on the figures of a study, and which further figures it wants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ftag_prune.config.names import Name
+from ftag_prune.spec import Spec
+
+__all__ = ["Curves", "Figures", "Mechanisms", "Onset"]
+
+Column = Literal["pruning_loss", "active", "pruned", "pressure", "fractional", "zero_gradient"]
+
+
+class _Chosen(Spec):
+    """Trainings of some strategies, first seed; network and target have to be in their grid."""
+
+    network: Name | None = Field(None, description="its label; default the largest there is")
+    target: float | None = Field(None, gt=0, lt=1, description="default the largest there is")
+
+
+class Curves(_Chosen):
+    """Trainings of several strategies (or networks) against epochs, one panel for each column."""
+
+    strategies: tuple[Name, ...] = Field(min_length=1, max_length=10)
+    networks: tuple[Name, ...] = Field(
+        default=(), max_length=10, description="instead of several strategies: the first, on these"
+    )
+    columns: tuple[Column, ...] = Field(("pruning_loss", "active"), min_length=1, max_length=2)
+    title: str = ""
+
+
+class Onset(Spec):
+    """The epoch at which pruning begins, against the number of nodes, and what is predicted."""
+
+    strategies: tuple[Name, ...] = Field(min_length=1)
+    target: float | None = Field(None, gt=0, lt=1)
+
+
+class Mechanisms(_Chosen):
+    """The strategies that show what a stall can come from, each by itself."""
+
+    dilution: Name
+    saturation: Name
+    equilibrium: Name
+    soft: Name
+
+
+class Figures(Spec):
+    """What stands on every figure, and which figures there are beside the headline's."""
+
+    label: str = Field("Simulation, Pythia 8", description="text at the top left")
+    lines: tuple[str, ...] = Field(
+        default=("√$s$ = 13.6 TeV",), description="further lines below it"
+    )
+    groups: dict[str, tuple[Name, ...]] = Field(
+        default={}, description="strategies panel by panel, where one panel cannot hold them all"
+    )
+    repeated: tuple[Name, ...] = Field(
+        default=("budget",), description="strategies that every panel of the groups shows"
+    )
+    curves: dict[Name, Curves] = Field(default={}, description="trainings against epochs")
+    onset: Onset | None = None
+    mechanisms: Mechanisms | None = None
+    regrowth: tuple[Name, ...] = Field(
+        default=(), max_length=8, description="strategies whose nodes come back"
+    )
