@@ -323,7 +323,7 @@ def test_a_run_leaves_its_folder(prepared, tmp_path):
     out = tmp_path / "runs"
     train_runs([a_run()], prepared, out, checkpoint_seconds=0)
     names = {path.name for path in (out / "run").iterdir()}
-    assert names == {"spec.json", "model.pt", "history.csv", "run.json"}
+    assert names == {"spec.json", "model.pt", "history.csv", "nodes.csv", "run.json"}
     told = read_json(out / "run" / "run.json")
     assert (told["nodes"], told["asked"], told["left"], told["reached"]) == (28, 9, 9, 9)
     model = load_model(out / "run" / "model.pt")

@@ -74,7 +74,7 @@ def fit(
     if until is None:
         state = _with_cuts(run, state, train, val)
     return Trained(
-        state.network, state.frozen, state.kept, state.history, state.scores, state.seconds
+        state.network, state.frozen, state.kept, state.history, state.nodes, state.seconds
     )
 
 

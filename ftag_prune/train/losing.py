@@ -16,7 +16,7 @@ from ftag_prune.networks import Network
 from ftag_prune.selection import Kept
 from ftag_prune.shadow import Part, Shadow, by_layer, chosen, per_part, prunable, resized
 from ftag_prune.tensors import Jets
-from ftag_prune.train.state import Frozen, State, optimiser_of
+from ftag_prune.train.state import Frozen, Node, State, optimiser_of
 
 __all__ = ["TOLERANCE", "cut_by", "freeze", "ratchet"]
 
@@ -43,7 +43,7 @@ def freeze(run: Run, state: State, jets: Jets) -> State:
         kept = chosen(shadow.theta, shadow.parts, floor=shadow.floor)
         reached = _cost_of_open(shadow, gates)
     small = _cut(run, state, gates, kept, jets, gone=True)
-    return _closed_off(replace(small, scores=_scores(state, shadow)), reached)
+    return _closed_off(replace(small, nodes=_nodes(state, shadow, gates)), reached)
 
 
 def cut_by(
@@ -109,13 +109,14 @@ def _cost_of_open(shadow: Shadow, gates: Tensor) -> float:
     return total
 
 
-def _scores(state: State, shadow: Shadow) -> dict[str, dict[int, float]]:
-    """Theta of the nodes of each layer, by the index they had at first."""
-    thetas = by_layer(shadow.theta.detach(), shadow.layers)
-    return {
-        layer.name: dict(zip(state.kept[layer.name], theta.tolist(), strict=True))
-        for layer, theta in zip(shadow.layers, thetas, strict=True)
-    }
+def _nodes(state: State, shadow: Shadow, gates: Tensor) -> list[Node]:
+    """Every node that had a gate until the freeze."""
+    thetas, values = (by_layer(one, shadow.layers) for one in (shadow.theta.detach(), gates))
+    return [
+        Node(layer.name, *one)
+        for layer, theta, value in zip(shadow.layers, thetas, values, strict=True)
+        for one in zip(state.kept[layer.name], theta.tolist(), value.tolist(), strict=True)
+    ]
 
 
 def _closed_off(state: State, reached: float | None) -> State:

@@ -23,7 +23,7 @@ from ftag_prune.tensors import Description, Source, allowed_memory, description,
 from ftag_prune.train.descent import left_behind
 from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import Trained, resume
+from ftag_prune.train.state import Node, Trained, resume
 
 __all__ = ["Outcome", "quick_arithmetic", "train_runs"]
 
@@ -145,6 +145,8 @@ def _write(folder: Path, run: Run, trained: Trained, about: Description, identit
     """Write the results; `run.json`, which makes them valid, comes last."""
     write_json(folder / "spec.json", run.model_dump(mode="json"))
     write_csv(folder / "history.csv", trained.history)
+    if trained.nodes:
+        write_csv(folder / "nodes.csv", [_node(trained, node) for node in trained.nodes])
     meaning = About(about.task, tuple(about.classes), _inputs(about, trained))
     save_model(folder / "model.pt", Model(trained.network, meaning))
     model = checksum(folder / "model.pt")
@@ -197,15 +199,20 @@ def _whole(run: Run, about: Description) -> Network:
     return build(run.network, mean=about.mean, std=about.std, classes=len(about.classes))
 
 
+def _node(trained: Trained, node: Node) -> dict[str, Any]:
+    return {**node._asdict(), "kept": node.index in trained.kept[node.layer]}
+
+
 def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | None:
     """Input features from the most to the least wanted, if they could be switched off."""
-    if "inputs" not in trained.scores:
+    nodes = [node for node in trained.nodes if node.layer == "inputs"]
+    if not nodes:
         return None
-    kept, scores = set(trained.kept["inputs"]), trained.scores["inputs"]
-    order = sorted(scores, key=lambda index: (index not in kept, -scores[index]))
+    kept = set(trained.kept["inputs"])
+    nodes.sort(key=lambda node: (node.index not in kept, -node.theta))
     return [
-        {"input": about.inputs[index], "score": scores[index], "kept": index in kept}
-        for index in order
+        {"input": about.inputs[node.index], "theta": node.theta, "kept": node.index in kept}
+        for node in nodes
     ]
 
 

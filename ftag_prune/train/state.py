@@ -18,7 +18,7 @@ from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, parts_of, prunable
 from ftag_prune.tensors import Description
 
-__all__ = ["Frozen", "Phase", "State", "Trained", "optimiser_of", "resume", "save", "start"]
+__all__ = ["Frozen", "Node", "Phase", "State", "Trained", "optimiser_of", "resume", "save", "start"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +45,15 @@ class Frozen(NamedTuple):
     difference: float
 
 
+class Node(NamedTuple):
+    """A node at the freeze: its layer, its index in the network of the spec, theta and gate."""
+
+    layer: str
+    index: int
+    theta: float
+    gate: float
+
+
 class Trained(NamedTuple):
     """A finished training.
 
@@ -54,7 +63,7 @@ class Trained(NamedTuple):
     frozen : None if nothing was cut
     kept : indices left in each layer that could be pruned, of those of the network in the spec
     history : a row per epoch
-    scores : theta of the nodes of each layer at the freeze, by their first index
+    nodes : those that had a gate until the freeze
     seconds : of training, over all interruptions
     """
 
@@ -62,7 +71,7 @@ class Trained(NamedTuple):
     frozen: Frozen | None
     kept: dict[str, tuple[int, ...]]
     history: list[dict[str, Any]]
-    scores: dict[str, dict[int, float]]
+    nodes: list[Node]
     seconds: float
 
 
@@ -85,7 +94,7 @@ class State:
     epoch: int = 0
     frozen: Frozen | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
-    scores: dict[str, dict[int, float]] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
     seconds: float = 0.0
     gap: float = 0.0
 
@@ -194,7 +203,7 @@ def save(path: Path, state: State, *, identity: str) -> None:
         frozen=state.frozen,
         kept=state.kept,
         history=state.history,
-        scores=[[name, list(one.items())] for name, one in state.scores.items()],
+        nodes=state.nodes,
         seconds=state.seconds,
         gap=state.gap,
     )
@@ -241,7 +250,7 @@ def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, A
         told["epoch"],
         None if told["frozen"] is None else Frozen(*told["frozen"]),
         told["history"],
-        {name: {int(i): score for i, score in one} for name, one in told["scores"]},
+        [Node(*one) for one in told["nodes"]],
         told["seconds"],
         told["gap"],
     )

@@ -52,6 +52,16 @@ def chunks_of(task):
     return [name for name in CHUNKS if task_of(name) == task]
 
 
+def shapes_of(chunk):
+    """Chunks that have to be trained before, because runs of this one take their shape."""
+    wanted = {run.like for run in CHUNKS[chunk].runs} - {None}
+    return [
+        f"{FOLDER}/chunks/{name}.trained.json"
+        for name, other in CHUNKS.items()
+        if wanted & {run.name for run in other.runs}
+    ]
+
+
 def split_options(split):
     """Options of `ftag-prune prepare` for what a study says of the split."""
     if split.folds is None:
