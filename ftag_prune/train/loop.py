@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from ftag_prune.rates import Pair
 from ftag_prune.shadow import Gates, open_nodes
 from ftag_prune.tensors import Jets, Source, batches, unshuffled
 from ftag_prune.train.criteria import scores
-from ftag_prune.train.history import Step, row
+from ftag_prune.train.examine import Step
+from ftag_prune.train.history import row
 from ftag_prune.train.losing import cut_by, freeze, ratchet
 from ftag_prune.train.losses import class_loss
 from ftag_prune.train.state import State, Trained
@@ -30,6 +32,8 @@ __all__ = ["fit"]
 _PROOF = 10_000
 # Batches that a criterion takes its gradients from.
 _JUDGED = 20
+# Batches at the end of an epoch on which the gates are examined.
+_EXAMINED = 4
 
 
 def fit(
@@ -63,10 +67,11 @@ def fit(
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
         clock = _Clock.of(run, state, math.ceil(train.number / size))
-        steps = []
+        steps, recent = [], deque[Jets](maxlen=_EXAMINED)
         for index, jets in enumerate(batches(train, size, rng=rng)):
             steps.append(_step(run, state, jets, clock, index=index))
-        state.history.append(row(run, state, steps, jets, val, progress=clock.progress(1.0)))
+            recent.append(jets)
+        state.history.append(row(run, state, steps, recent, val, progress=clock.progress(1.0)))
         state.epoch += 1
         state = _with_ratchet(run, state, val, clock)
         state.seconds += time.monotonic() - started
@@ -128,10 +133,10 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
             slope = _slope(pruning, shadow.theta)
         if how.pressed:
             total = loss + state.memory.pressure * pruning
-    done = Step(len(jets.y), loss.item(), pruning.item())
-    if not math.isfinite(done.class_loss):
+    losses = (loss.item(), pruning.item())
+    if not math.isfinite(losses[0]):
         raise TrainingError(
-            f"{run.name}: the loss is {done.class_loss} in epoch {state.epoch + 1}, batch "
+            f"{run.name}: the loss is {losses[0]} in epoch {state.epoch + 1}, batch "
             f"{index + 1} of {clock.steps}; a lower learning rate may help"
         )
     state.optimiser.zero_grad()
@@ -139,10 +144,20 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     for group, rate in zip(state.optimiser.param_groups, clock.rates(share), strict=False):
         group["lr"] = rate
     state.optimiser.step()
-    if gates is not None and isinstance(how, Gated):
-        seen = _seen(run, state, gates, done, clock.progress(share), slope)
-        state.memory = how.pressure.step(state.memory, seen)
-    return done
+    if gates is None or not isinstance(how, Gated):
+        return Step(len(jets.y), *losses)
+    seen = Seen(
+        epoch=state.epoch - run.training.epochs.dense,
+        progress=clock.progress(share),
+        nodes=state.whole,
+        pruned=1 - open_nodes(gates.value) / state.whole,
+        target=run.target,
+        class_loss=losses[0],
+        pruning_loss=losses[1],
+        pruning_gradient=slope,
+    )
+    state.memory = how.pressure.step(state.memory, seen)
+    return Step(len(jets.y), *losses, seen)
 
 
 def _gates(run: Run, state: State, clock: _Clock, share: float) -> Gates | None:
@@ -161,21 +176,6 @@ def _slope(pruning: Tensor, theta: Tensor) -> float:
     (gradient,) = torch.autograd.grad(pruning, theta, retain_graph=True)
     # Squares of what is left of a closed gate's slope do not fit into a float32.
     return float(gradient.double().norm())
-
-
-def _seen(run: Run, state: State, gates: Gates, done: Step, progress: float, slope: float) -> Seen:
-    cut_out = state.whole - gates.value.numel()
-    off = gates.value.numel() - open_nodes(gates.value) + cut_out
-    return Seen(
-        epoch=state.epoch - run.training.epochs.dense,
-        progress=progress,
-        nodes=state.whole,
-        pruned=off / state.whole,
-        target=run.target,
-        class_loss=done.class_loss,
-        pruning_loss=done.pruning_loss,
-        pruning_gradient=slope,
-    )
 
 
 # -- between epochs --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ftag_prune.networks import Network
 from ftag_prune.shadow import Gates, Shadow, gated
 from ftag_prune.tensors import Jets
 
-__all__ = ["class_loss"]
+__all__ = ["at_rest", "class_loss"]
 
 
 def class_loss(network: Network, shadow: Shadow | None, gates: Gates | None, jets: Jets) -> Tensor:
@@ -21,3 +21,12 @@ def class_loss(network: Network, shadow: Shadow | None, gates: Gates | None, jet
         logits = gated(network, shadow.layers, gates.value, arguments)
     losses: Tensor = cross_entropy(logits, jets.y, reduction="none") * jets.w
     return losses.mean()
+
+
+def at_rest(network: Network, shadow: Shadow | None, gates: Gates | None, jets: Jets) -> Tensor:
+    """Class loss of jets with the network as it scores: batch norms use what they remember."""
+    training = network.training
+    network.eval()
+    loss = class_loss(network, shadow, gates, jets)
+    network.train(training)
+    return loss

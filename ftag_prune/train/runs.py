@@ -200,7 +200,7 @@ def _whole(run: Run, about: Description) -> Network:
 
 
 def _node(trained: Trained, node: Node) -> dict[str, Any]:
-    return {**node._asdict(), "kept": node.index in trained.kept[node.layer]}
+    return {**node._asdict(), "kept": node.node in trained.kept[node.layer]}
 
 
 def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | None:
@@ -209,9 +209,9 @@ def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | Non
     if not nodes:
         return None
     kept = set(trained.kept["inputs"])
-    nodes.sort(key=lambda node: (node.index not in kept, -node.theta))
+    nodes.sort(key=lambda node: (node.node not in kept, -node.theta))
     return [
-        {"input": about.inputs[node.index], "theta": node.theta, "kept": node.index in kept}
+        {"input": about.inputs[node.node], "theta": node.theta, "kept": node.node in kept}
         for node in nodes
     ]
 

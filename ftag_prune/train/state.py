@@ -49,7 +49,7 @@ class Node(NamedTuple):
     """A node at the freeze: its layer, its index in the network of the spec, theta and gate."""
 
     layer: str
-    index: int
+    node: int
     theta: float
     gate: float
 
