@@ -114,10 +114,10 @@ def shares(sizes: Sequence[int], *, keep: int, floor: int) -> tuple[int, ...]:
     counts = [min(size, int(one)) for one, size in zip(exact, sizes, strict=True)]
     order = sorted(range(len(sizes)), key=lambda one: counts[one] - exact[one])
     while sum(counts) != keep:
-        step = 1 if sum(counts) < keep else -1
-        free = [
-            one for one in order if (counts[one] < sizes[one] if step > 0 else counts[one] > floor)
-        ]
+        if sum(counts) < keep:
+            step, free = 1, [one for one in order if counts[one] < sizes[one]]
+        else:
+            step, free = -1, [one for one in reversed(order) if counts[one] > floor]
         if not free:
             raise TrainingError(
                 f"cannot keep {keep} of {whole} nodes: every one of the {len(sizes)} layers "

@@ -92,4 +92,4 @@ class HardSigmoid(Gating):
         if not self.leak:
             return inside
         beyond = self.leak * (ramp - inside)
-        return inside + beyond - beyond.detach()
+        return inside + (beyond - beyond.detach())
