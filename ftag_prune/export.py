@@ -139,12 +139,18 @@ def export(
     Raises
     ------
     FtagPruneError
-        If ONNX Runtime and torch differ by more than 1e-5 in the probability of a random or real
-        jet. No file is written. Where inputs lie up to a million standard deviations off, float32
-        itself may be worse than that: there it is three times what torch is off float64, if more.
+        If the network sees tracks, or if ONNX Runtime and torch differ by more than 1e-5 in the
+        probability of a random or real jet. No file is written. Where inputs lie up to a million
+        standard deviations off, float32 itself may be worse than that: there it is three times what
+        torch is off float64, if more.
     """
     if path.suffix != ".onnx":
         raise FtagPruneError(f"{path}: wanted a name that ends in .onnx")
+    if model.network.architecture.tracks:
+        raise FtagPruneError(
+            f"{path}: not written, a network of kind '{model.network.architecture.kind}' sees the "
+            "tracks of a jet, and only networks of jet inputs can be exported"
+        )
     told = _told(model, name, origin, _meaning(jets, model.about, origin))
     content = _content(model.network, told)
     checked = _checked(path, _session(content), model, jets)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from ftag_prune.architecture import Architecture, Mlp
 from ftag_prune.config.names import Name
 from ftag_prune.errors import nearest
 from ftag_prune.flavours import TASKS
@@ -19,9 +20,12 @@ class Grid(Spec):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        min_length=1, description="nodes in each hidden layer"
+        default=(), description="nodes in each hidden layer of a perceptron"
     )
-    depth: int = Field(3, ge=1, description="hidden layers")
+    depth: int = Field(3, ge=1, description="hidden layers of a perceptron")
+    networks: dict[Name, Architecture] = Field(
+        default={}, description="other networks by their label, beside or instead of widths"
+    )
     targets: tuple[float, ...] = Field(
         default=(), description="fractions of nodes to prune, 0 for the dense reference"
     )
@@ -62,4 +66,21 @@ class Grid(Spec):
     def _something(self) -> Grid:
         if not self.targets and not self.keep:
             raise ValueError("needs targets (fractions to prune) or keep (numbers of nodes)")
+        if not self.widths and not self.networks:
+            raise ValueError("needs widths (of perceptrons) or networks (by their label)")
         return self
+
+    @model_validator(mode="after")
+    def _labels(self) -> Grid:
+        for label in self._perceptrons():
+            if label in self.networks:
+                raise ValueError(f"networks: '{label}' is the label of a width")
+        return self
+
+    @property
+    def labelled(self) -> dict[str, Architecture]:
+        """All networks by their label: perceptrons of each width, then the others."""
+        return {**self._perceptrons(), **self.networks}
+
+    def _perceptrons(self) -> dict[str, Architecture]:
+        return {f"w{width}": Mlp(hidden=(width,) * self.depth) for width in self.widths}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from ftag_prune.architecture import Architecture, Mlp
+from ftag_prune.architecture import Architecture
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name
@@ -45,6 +45,22 @@ class Study(Spec):
         for key, grid in zip(_keys(len(self.more)), self.grids, strict=True):
             self._fits_grid(key, grid)
         self.runs()
+        return self
+
+    @model_validator(mode="after")
+    def _sees(self) -> Study:
+        """Networks of tracks need tracks, and have no jet inputs."""
+        for run in self.runs():
+            if run.network.tracks and not self.samples[run.task].constituents:
+                raise ValueError(
+                    f"samples.{run.task}.constituents: network '{run.label}' sees the tracks of a "
+                    "jet; wanted true"
+                )
+            if run.network.tracks and run.how.goal.inputs:
+                raise ValueError(
+                    f"strategies.{run.strategy}.goal.inputs: network '{run.label}' sees tracks and "
+                    "has no jet inputs to switch off"
+                )
         return self
 
     def _fits_grid(self, key: str, grid: Grid) -> None:
@@ -86,9 +102,8 @@ class Study(Spec):
 
     def _add(self, runs: dict[str, Run], grid: Grid) -> None:
         """Add the points of a grid that are not there yet."""
-        for task, width in product(grid.tasks, grid.widths):
-            network = Mlp(hidden=(width,) * grid.depth)
-            point = _Place(task, f"w{width}", network)
+        for task, (label, network) in product(grid.tasks, grid.labelled.items()):
+            point = _Place(task, label, network)
             if 0 in grid.targets:
                 for seed in grid.seeds:
                     run = self._run(grid, point, _Asked("dense", 0.0, None), "dense", seed)

@@ -1,8 +1,19 @@
 """Taggers, built from their architecture, with the normalisation of the inputs inside."""
 
-from ftag_prune.networks.building import build, restored
+from ftag_prune.networks.building import build, restored, track_columns
 from ftag_prune.networks.costs import cost_of
 from ftag_prune.networks.layer import Axis, Layer, Network
 from ftag_prune.networks.mlp import MlpNetwork
+from ftag_prune.networks.vgg import VggNetwork
 
-__all__ = ["Axis", "Layer", "MlpNetwork", "Network", "build", "cost_of", "restored"]
+__all__ = [
+    "Axis",
+    "Layer",
+    "MlpNetwork",
+    "Network",
+    "VggNetwork",
+    "build",
+    "cost_of",
+    "restored",
+    "track_columns",
+]
