@@ -29,6 +29,7 @@ class Curves(_Chosen):
         default=(), max_length=10, description="instead of several strategies: the first, on these"
     )
     columns: tuple[Column, ...] = Field(("pruning_loss", "active"), min_length=1, max_length=2)
+    ordered: bool = Field(default=False, description="a scan: colours from dark to light")
     title: str = ""
 
 
@@ -42,8 +43,8 @@ class Onset(Spec):
 class Mechanisms(_Chosen):
     """The strategies that show what a stall can come from, each by itself."""
 
-    dilution: Name
-    saturation: Name
+    dilution: Name = Field(description="on all networks that it has in the study")
+    saturation: tuple[Name, ...] = Field(min_length=1, max_length=3)
     equilibrium: Name
     soft: Name
 

@@ -60,18 +60,19 @@ def fit(
         If a loss is not a number, or the compacted network differs from the gated one.
     """
     size, epochs = run.training.batch_size, run.training.epochs
+    steps = math.ceil(train.number / size)
     last = epochs.total if until is None else until
     while state.epoch < last:
         started = time.monotonic()
         state = _with_cuts(run, state, train, val)
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
-        clock = _Clock.of(run, state, math.ceil(train.number / size))
-        steps, recent = [], deque[Jets](maxlen=_EXAMINED)
+        clock = _Clock.of(run, state, steps)
+        done, recent = [], deque[Jets](maxlen=_EXAMINED)
         for index, jets in enumerate(batches(train, size, rng=rng)):
-            steps.append(_step(run, state, jets, clock, index=index))
+            done.append(_step(run, state, jets, clock, index=index))
             recent.append(jets)
-        state.history.append(row(run, state, steps, recent, val, progress=clock.progress(1.0)))
+        state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
         state.epoch += 1
         state = _with_ratchet(run, state, val, clock)
         state.seconds += time.monotonic() - started
@@ -79,7 +80,13 @@ def fit(
     if until is None:
         state = _with_cuts(run, state, train, val)
     return Trained(
-        state.network, state.frozen, state.kept, state.history, state.nodes, state.seconds
+        state.network,
+        state.frozen,
+        state.kept,
+        state.history,
+        state.nodes,
+        state.seconds,
+        steps,
     )
 
 

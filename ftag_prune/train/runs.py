@@ -189,6 +189,7 @@ def _summary(
         "multiplications": network.multiplications(),
         "regrown": sum(row["regrown"] for row in trained.history),
         "epochs": len(trained.history),
+        "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
         "provenance": provenance(),
     }

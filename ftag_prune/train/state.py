@@ -65,6 +65,7 @@ class Trained(NamedTuple):
     history : a row per epoch
     nodes : those that had a gate until the freeze
     seconds : of training, over all interruptions
+    steps : batches of an epoch
     """
 
     network: Network
@@ -73,6 +74,7 @@ class Trained(NamedTuple):
     history: list[dict[str, Any]]
     nodes: list[Node]
     seconds: float
+    steps: int
 
 
 @dataclass

@@ -1,0 +1,150 @@
+"""What all figures of a task share."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ftag_prune import plots
+from ftag_prune.config import Run, Study
+from ftag_prune.errors import ConfigError, nearest
+from ftag_prune.flavours import Task
+from ftag_prune.record import read_json
+from ftag_prune.summary import Cell
+
+__all__ = [
+    "Drawing",
+    "Drawn",
+    "Epochs",
+    "epochs_of",
+    "label",
+    "percent",
+    "rows_of",
+    "texts",
+    "width_of",
+]
+
+Drawn = tuple[Figure, list[dict[str, Any]]]
+Array = npt.NDArray[np.float64]
+
+
+class Drawing(NamedTuple):
+    """What all figures of a task share."""
+
+    study: Study
+    task: Task
+    runs: list[Run]
+    cells: list[Cell]
+    folder: Path
+
+    @property
+    def widest(self) -> str:
+        """Label of the network with the most nodes."""
+        return max(self.runs, key=lambda run: sum(run.network.nodes.values())).label
+
+    def run(self, strategy: str, *, network: str | None = None, target: float | None = None) -> Run:
+        """First seed of a strategy, on the largest network and for the largest target by default.
+
+        Raises
+        ------
+        ConfigError
+            If the study has no such run.
+        """
+        mine = [run for run in self.runs if run.strategy == strategy]
+        if not mine:
+            known = {run.strategy for run in self.runs}
+            raise ConfigError(
+                f"figures: no run of the strategy '{strategy}'{nearest(strategy, known)}"
+            )
+        wanted = [
+            run
+            for run in mine
+            if network in (None, run.label) and (target is None or math.isclose(run.target, target))
+        ]
+        if not wanted:
+            raise ConfigError(
+                f"figures: no run of '{strategy}' on network {network} with target {target}; there "
+                f"are {', '.join(sorted({f'{run.label} {run.target:g}' for run in mine}))}"
+            )
+        largest = max(wanted, key=lambda run: (sum(run.network.nodes.values()), run.target))
+        same = (largest.label, largest.target)
+        return min(
+            (run for run in wanted if (run.label, run.target) == same), key=lambda run: run.seed
+        )
+
+    def steps(self, run: Run) -> int:
+        """Batches of an epoch."""
+        return int(read_json(self.folder / run.name / "run.json")["steps"])
+
+    @property
+    def strategy(self) -> str:
+        """The strategy that figures of one strategy show."""
+        return self.study.grid.strategies[0]
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Columns of a history, by name."""
+
+    columns: dict[str, Array]
+    phase: list[str]
+
+    def __getitem__(self, name: str) -> Array:
+        """Values (epochs,) of a column."""
+        return self.columns[name]
+
+    def only(self, *phases: str) -> Epochs:
+        """The epochs of some phases."""
+        kept = [one in phases for one in self.phase]
+        columns = {name: values[kept] for name, values in self.columns.items()}
+        return Epochs(columns, [one for one in self.phase if one in phases])
+
+
+def epochs_of(drawing: Drawing, run: Run) -> Epochs:
+    """History of a run."""
+    rows = rows_of(drawing.folder / run.name / "history.csv")
+    texts = ("phase", "verdict")
+    names = [name for name in rows[0] if name not in texts]
+    columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
+    return Epochs(columns, [row["phase"] for row in rows])
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV."""
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def percent(run: Run) -> str:
+    """Pruned fraction as a round number, if that is the same number of nodes."""
+    exact = 100 * run.target
+    same = abs(exact - round(exact)) <= 50 / sum(run.network.nodes.values())
+    return f"{round(exact)} %" if same else f"{exact:.3g} %"
+
+
+def width_of(label: str) -> str:
+    """Width of a network as its label says it."""
+    return label.removeprefix("w")
+
+
+def label(ax: Axes, drawing: Drawing, *lines: str, above: bool = False) -> None:
+    """Write the label of the study, and what it shows, at the upper left."""
+    figures = drawing.study.figures
+    if above:
+        text = ", ".join([drawing.task.title, *lines])
+        plots.atlas_label(ax, figures.label, lines=[text], above=True)
+    else:
+        plots.atlas_label(ax, figures.label, lines=texts(drawing, *lines))
+
+
+def texts(drawing: Drawing, *lines: str) -> list[str]:
+    """Lines below the label: those of the study, the task, and further ones."""
+    return [*drawing.study.figures.lines, drawing.task.title, *(line for line in lines if line)]

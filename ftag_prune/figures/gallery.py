@@ -1,0 +1,63 @@
+"""Which figures a study has, and how each is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ftag_prune import plots
+from ftag_prune.config import Study
+from ftag_prune.figures import stall, taggers, trainings
+from ftag_prune.figures.drawing import Drawing, Drawn
+from ftag_prune.flavours import Task
+from ftag_prune.summary import read_cells, task_in
+
+__all__ = ["draw", "names"]
+
+
+def draw(study: Study, task: str, folder: Path, table: Path, out: Path) -> list[plots.Saved]:
+    """Draw the figures of a task, as `names` lists them, into `out`.
+
+    Parameters
+    ----------
+    folder : where the runs are
+    table : CSV of the task's cells
+    """
+    runs = [run for run in study.runs() if run.task == task]
+    cells = read_cells(table)
+    drawing = Drawing(study, task_in(cells, task), runs, cells, folder)
+    saved = []
+    for name in names(study, drawing.task):
+        kind, _, which = name.partition("-")
+        with plots.atlas_style():
+            fig, rows = _KINDS[kind](drawing, which)
+            saved.append(plots.save(fig, out / name, rows))
+    return saved
+
+
+def names(study: Study, task: Task) -> tuple[str, ...]:
+    """Names of the figures of a task, the headline first."""
+    kinds = ["pruned", "strategies", "roc"] if len(study.grid.strategies) > 1 else ["pruned", "roc"]
+    wanted = study.figures
+    return (
+        *(f"{kind}-{one}" for kind in kinds for one in task.backgrounds),
+        *(f"curves-{name}" for name in wanted.curves),
+        *(["onset"] if wanted.onset else []),
+        *(["mechanisms"] if wanted.mechanisms else []),
+        *(["regrowth"] if wanted.regrowth else []),
+        "layers",
+        "history",
+    )
+
+
+_KINDS: dict[str, Callable[[Drawing, str], Drawn]] = {
+    "pruned": taggers.pruned,
+    "strategies": taggers.strategies,
+    "roc": taggers.roc,
+    "curves": stall.curves,
+    "onset": stall.onset,
+    "mechanisms": stall.mechanisms,
+    "regrowth": stall.regrowth,
+    "layers": trainings.layers,
+    "history": trainings.history,
+}
