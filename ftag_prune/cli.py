@@ -355,6 +355,17 @@ def train(
 
 
 @app.command()
+def explain(run: Existing) -> None:
+    """Say what happened to the gates of the finished training in the folder RUN, and why."""
+    from ftag_prune.diagnose import explain as tell
+    from ftag_prune.record import read_csv, read_json
+
+    spec, told = read_json(run / "spec.json"), read_json(run / "run.json")
+    for sentence in tell(spec, read_csv(run / "history.csv"), told):
+        typer.echo(sentence)
+
+
+@app.command()
 def evaluate(chunk: Existing, test: Existing, out: Existing, manifest: Existing) -> None:
     """Score the jets of TEST (h5) with the runs of CHUNK (json) in the folder OUT."""
     from ftag_prune.evaluate import evaluate_runs

@@ -18,7 +18,16 @@ from typing import Any
 from ftag_prune import __version__
 from ftag_prune.errors import FtagPruneError
 
-__all__ = ["atomic", "checksum", "digest", "provenance", "read_json", "write_csv", "write_json"]
+__all__ = [
+    "atomic",
+    "checksum",
+    "digest",
+    "provenance",
+    "read_csv",
+    "read_json",
+    "write_csv",
+    "write_json",
+]
 
 _PACKAGES = ("awkward", "h5py", "numpy", "torch", "uproot")
 
@@ -66,6 +75,15 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV, as text; a missing file is one sentence."""
+    try:
+        with path.open(newline="") as stream:
+            return list(csv.DictReader(stream))
+    except FileNotFoundError:
+        raise FtagPruneError(f"{path}: no such file") from None
 
 
 def checksum(path: Path) -> str:

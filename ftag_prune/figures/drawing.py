@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ftag_prune import plots
 from ftag_prune.config import Run, Study
 from ftag_prune.errors import ConfigError, nearest
 from ftag_prune.flavours import Task
-from ftag_prune.record import read_json
+from ftag_prune.record import read_csv, read_json
 from ftag_prune.summary import Cell
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "epochs_of",
     "label",
     "percent",
-    "rows_of",
     "texts",
     "width_of",
 ]
@@ -110,17 +108,11 @@ class Epochs:
 
 def epochs_of(drawing: Drawing, run: Run) -> Epochs:
     """History of a run."""
-    rows = rows_of(drawing.folder / run.name / "history.csv")
+    rows = read_csv(drawing.folder / run.name / "history.csv")
     texts = ("phase", "verdict")
     names = [name for name in rows[0] if name not in texts]
     columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
     return Epochs(columns, [row["phase"] for row in rows])
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV."""
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def percent(run: Run) -> str:

@@ -10,8 +10,9 @@ from ftag_prune import plots
 from ftag_prune.config import Curves, Gated, Run
 from ftag_prune.diagnose import ladder_onset, steps_to, tau, travel
 from ftag_prune.errors import ConfigError
-from ftag_prune.figures.drawing import Array, Drawing, Drawn, Epochs, epochs_of, rows_of, texts
+from ftag_prune.figures.drawing import Array, Drawing, Drawn, Epochs, epochs_of, texts
 from ftag_prune.pressure import Fixed, Ladder
+from ftag_prune.record import read_csv
 
 __all__ = ["curves", "mechanisms", "onset", "onset_of", "regrowth"]
 
@@ -240,7 +241,7 @@ def _equilibrium(drawing: Drawing, run: Run) -> plots.Equilibrium:
 
 def _soft(drawing: Drawing, run: Run) -> plots.SoftSolution:
     found = epochs_of(drawing, run).only("gated")
-    gates = [float(row["gate"]) for row in rows_of(drawing.folder / run.name / "nodes.csv")]
+    gates = [float(row["gate"]) for row in read_csv(drawing.folder / run.name / "nodes.csv")]
     return plots.SoftSolution(
         found["epoch"], found["active"], found["pruned"], run.target, np.array(gates)
     )
