@@ -211,7 +211,7 @@ def _meaning(jets: Path | None, about: About, origin: Origin) -> dict[str, dict[
     for lost in about.inputs:
         if lost not in found.inputs:
             near = nearest(lost, found.inputs)
-            raise FtagPruneError(f"{jets}: has no input '{lost}'{near}, which the model takes")
+            raise FtagPruneError(f"{jets}: has no input '{lost}', which the model takes{near}")
     if origin.jets not in (None, found.fingerprint):
         raise FtagPruneError(
             f"{jets}: is of the preparation {found.fingerprint[:8]}, the model was trained on jets "

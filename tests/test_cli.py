@@ -68,7 +68,7 @@ def test_runs_of_a_study_are_listed(tmp_path):
     code, out, _ = call("runs", path)
     assert code == 0
     assert out.split("\n")[:2] == [
-        "single_b-w8-dense-s1           24 of 24",
+        "single_b-w8-dense-s1           24",
         "single_b-w8-p50-budget-s1      12 of 24",
     ]
 

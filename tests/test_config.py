@@ -51,7 +51,7 @@ def test_targets_become_exact_numbers_of_nodes():
     runs = {run.name: run for run in study(grid__targets=[0.5, 0.9]).runs()}
     assert runs["single_b-w16-p50-budget-s1"].keep == 16
     assert runs["single_b-w16-p90-budget-s1"].keep == 3  # 32 - round(28.8)
-    assert runs["single_b-w16-p90-budget-s1"].target == pytest.approx(29 / 32)
+    assert runs["single_b-w16-p90-budget-s1"].target == 0.9
 
 
 def test_numbers_of_nodes_can_be_asked_for():
@@ -61,9 +61,9 @@ def test_numbers_of_nodes_can_be_asked_for():
 
 def test_the_dense_reference_is_trained_once_for_all_strategies():
     runs = study(grid__strategies=["budget", "ladder"]).runs()
-    dense = [run for run in runs if run.keep is None]
+    dense = [run for run in runs if run.dense]
     assert len(dense) == 2 * 2
-    assert {run.target for run in dense} == {0.0}
+    assert {(run.target, run.keep, run.how.kind) for run in dense} == {(0.0, None, "dense")}
 
 
 def test_chunks_hold_every_run_once_and_start_with_the_slowest():

@@ -10,11 +10,12 @@ from small_samples import card, small, write_root
 from ftag_prune.architecture import Mlp
 from ftag_prune.evaluate import EFFICIENCIES, evaluate_runs, probabilities, score
 from ftag_prune.flavours import TASKS
-from ftag_prune.model import About, Model, save_model
+from ftag_prune.goal import Goal
+from ftag_prune.model import About, Model, load_model, save_model
 from ftag_prune.networks import build
 from ftag_prune.prepare import prepare
 from ftag_prune.record import read_json, write_json
-from ftag_prune.tensors import Jets, load
+from ftag_prune.tensors import Jets, description, load
 from ftag_prune.train.runs import train_runs
 
 TASK = TASKS["single_b"]
@@ -73,13 +74,18 @@ def test_a_perfect_tagger_has_limits_instead_of_rejections():
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
-    """Two small runs, trained and evaluated."""
-    from test_train import a_run
+    """Small runs, trained and evaluated: pruned, dense, and one that also selects its inputs."""
+    from test_train import a_run, how
 
     folder = tmp_path_factory.mktemp("evaluated")
     sample = write_root(folder / "sample.root", small(800))
     jets = prepare(card(), [sample], folder / "jets")
-    runs = [a_run(name="pruned"), a_run(name="dense", keep=None)]
+    selecting = how(goal=Goal(inputs=True))
+    runs = [
+        a_run(name="pruned"),
+        a_run(name="dense", keep=None),
+        a_run(name="selected", how=selecting, keep=None, target=0.9),
+    ]
     train_runs(runs, folder / "jets", folder / "runs")
     evaluate_runs(runs, jets.test, folder / "runs")
     return folder
@@ -100,10 +106,24 @@ def test_scores_open_as_the_ftag_tools_expect(evaluated):
 def test_metrics_tell_the_sizes_of_the_compacted_network(evaluated):
     told = read_json(evaluated / "runs" / "pruned" / "metrics.json")
     assert (told["nodes"], told["left"], told["pruned"]) == (28, 9, 1 - 9 / 28)
+    assert (told["unit"], told["whole"], told["asked"], told["nodes_left"]) == ("nodes", 28, 9, 9)
+    assert sum(told["layers"].values()) == 9
     assert told["parameters"] == read_json(evaluated / "runs" / "pruned" / "run.json")["parameters"]
     assert read_json(evaluated / "runs" / "dense" / "metrics.json")["pruned"] == 0
     with h5py.File(evaluated / "jets" / "test.h5") as file:
         assert sum(told["test_jets"].values()) == len(file["jets"])
+
+
+def test_a_tagger_without_some_inputs_is_scored_on_its_own(evaluated):
+    """Three of 31 nodes are left, one of them an input, which is found by its name."""
+    folder = evaluated / "runs" / "selected"
+    told, model = read_json(folder / "metrics.json"), load_model(folder / "model.pt")
+    assert (told["whole"], told["left"], told["nodes_left"]) == (31, 3, 3)
+    assert told["layers"] == {"inputs": 1, "hidden1": 1, "hidden2": 1}
+    assert len(model.about.inputs) == 1
+    jets = load(evaluated / "jets" / "test.h5", inputs=model.about.inputs)
+    expected = score(probabilities(model.network, jets), jets.y.numpy(), TASK)
+    assert told["cross_entropy"] == expected["cross_entropy"]
 
 
 def test_jets_that_stay_on_disk_are_scored_alike(evaluated, monkeypatch):
@@ -121,9 +141,10 @@ def test_metrics_are_those_of_the_model_file(evaluated, tmp_path):
     from test_train import a_run
 
     test = evaluated / "jets" / "test.h5"
-    classes, inputs = TASK.classes, load(test).x.shape[1]
-    network = build(Mlp(hidden=(3,)), mean=[0.0] * inputs, std=[1.0] * inputs, classes=4, seed=9)
-    about = About("single_b", classes, tuple("abc"[:inputs]))
+    inputs = description(test).inputs
+    nothing, one = [0.0] * len(inputs), [1.0] * len(inputs)
+    network = build(Mlp(hidden=(3,)), mean=nothing, std=one, classes=4, seed=9)
+    about = About("single_b", TASK.classes, inputs)
     save_model(tmp_path / "pruned" / "model.pt", Model(network, about))
     write_json(
         tmp_path / "pruned" / "run.json",

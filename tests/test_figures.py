@@ -29,10 +29,10 @@ def add_layers(folder, run):
     """What the figures of the trainings need beside the scores."""
     from ftag_prune.record import write_json
 
-    keep = sum(run.network.nodes) if run.keep is None else run.keep
+    keep = sum(run.network.nodes.values()) if run.dense else run.keep
     told = read_json(folder / "metrics.json")
-    write_json(folder / "metrics.json", {**told, "layers": [keep - 2, 2]})
-    phases = ["dense", "gated", "tuned"] if run.keep else ["dense"] * 3
+    write_json(folder / "metrics.json", {**told, "layers": {"hidden1": keep - 2, "hidden2": 2}})
+    phases = ["dense"] * 3 if run.dense else ["dense", "gated", "tuned"]
     numbers = ("class_loss", "val_loss", "pruning_loss", "pressure", "active")
     rows = [
         {"epoch": epoch + 1, "phase": phase, **dict.fromkeys(numbers, 1 / (epoch + 1))}
@@ -60,18 +60,14 @@ def test_studies_of_several_strategies_have_a_figure_for_them():
 
 def test_the_headline_figure_has_a_point_for_each_width_and_target(drawn):
     rows = rows_of(drawn, "pruned-c")
-    points = {(row["network"], row["left"]) for row in rows}
-    assert points == {(w, n) for w, n in [("w8", "16"), ("w8", "8"), ("w8", "4")]} | {
-        ("w16", "32"),
-        ("w16", "16"),
-        ("w16", "8"),
-    }
+    points = {(row["network"], float(row["left"])) for row in rows}
+    assert points == {("w8", 16), ("w8", 8), ("w8", 4), ("w16", 32), ("w16", 16), ("w16", 8)}
     table = read_cells(drawn / "cells.csv")
     for row in rows:
         (cell,) = [
             one
             for one in table
-            if (one.network, one.left) == (row["network"], int(row["left"]))
+            if (one.network, one.left) == (row["network"], float(row["left"]))
             and (one.signal, one.background, one.working_point) == ("b", "c", 0.7)
         ]
         assert float(row["rejection"]) == cell.rejection

@@ -23,7 +23,10 @@ def mlp(hidden, inputs=5, classes=3, seed=0, **kind):
 )
 def test_published_sizes(inputs, hidden, classes, nodes, parameters):
     network = mlp(hidden, inputs=inputs, classes=classes)
-    assert sum(layer.nodes for layer in network.layers()) == nodes
+    first, *layers = network.layers()
+    assert (first.name, first.nodes) == ("inputs", inputs)
+    assert sum(layer.nodes for layer in layers) == nodes
+    assert {layer.name: layer.nodes for layer in layers} == network.architecture.nodes
     assert network.parameter_count() == parameters
     assert network.multiplications() == parameters - nodes - classes
 

@@ -1,5 +1,7 @@
 """Which nodes stay: exact counts, floors, and budgets that nothing more fits into."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -159,7 +161,7 @@ def test_a_larger_layer_keeps_no_fewer_nodes(case):
     sizes, keep, floor = case
     counts = shares(sizes, keep=keep, floor=floor)
     pairs = sorted(zip(sizes, counts, strict=True))
-    assert all(one[1] <= other[1] for one, other in zip(pairs, pairs[1:]) if one[0] < other[0])
+    assert all(one[1] <= other[1] for one, other in pairwise(pairs) if one[0] < other[0])
 
 
 def test_fractions_of_a_node_go_to_the_largest_remainders():

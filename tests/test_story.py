@@ -33,12 +33,17 @@ def cell(left, ratio, background, *, network, error, spread):
         signal="b",
         background=background,
         working_point=0.7,
-        nodes=32,
+        unit="nodes",
+        whole=32,
+        asked=float("nan") if dense else left,
         left=left,
         pruned=1 - left / 32,
-        reached=left,
+        reached=float("nan") if dense else left,
         parameters=10 * left,
         multiplications=9 * left,
+        regrown=0,
+        epochs=7,
+        seconds=1.5,
         seeds=2,
         efficiency=0.7,
         rejection=10 * ratio,
@@ -95,7 +100,12 @@ def leave_study(folder, **prepared):
         (place / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         (place / f"{name}.csv").write_text("a\n1\n")
     for run in wanted.runs():
-        told = {"asked": run.keep, "left": run.keep, "compaction_difference": 1e-7}
+        told = {
+            "unit": "nodes",
+            "asked": run.keep,
+            "left": run.keep,
+            "compaction_difference": 1e-7,
+        }
         write_json(folder / "runs" / run.name / "run.json", told)
     write_cells(folder / "tables/single_b.csv", cells({16: 1.0}))
     jets = leave_prepared(folder / "jets/single_b/train.h5", **prepared)

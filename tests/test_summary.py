@@ -19,7 +19,7 @@ JETS = 3000
 
 def separation(run):
     """Pruned taggers with 4 nodes are as good as dense ones, those with fewer are worse."""
-    return 1.5 if run.keep is None or run.keep > 8 else 0.8
+    return 1.5 if run.dense or run.keep > 8 else 0.8
 
 
 def leave_results(folder, run, *, events=0):
@@ -38,22 +38,27 @@ def leave_results(folder, run, *, events=0):
     (folder / run.name).mkdir(parents=True)
     with h5py.File(folder / run.name / "scores.h5", "w") as file:
         file["jets"] = table
-    nodes = sum(run.network.nodes)
-    left = nodes if run.keep is None else run.keep
+    nodes = sum(run.network.nodes.values())
+    left = nodes if run.dense else run.keep
     facts = {
         "run": run.name,
         "task": run.task,
         "network": run.label,
         "strategy": run.strategy,
-        "nodes": nodes,
+        "unit": "nodes",
+        "whole": float(nodes),
+        "asked": None if run.dense else float(run.keep),
         "left": left,
         "reached": run.keep,
         "pruned": 1 - left / nodes,
         "parameters": 100 + run.seed,
         "multiplications": 90,
+        "regrown": 2 * run.seed,
+        "epochs": 7,
     }
     found = np.stack([table[name] for name in names], axis=1)
     write_json(folder / run.name / "metrics.json", {**facts, **score(found, y, TASK)})
+    write_json(folder / run.name / "run.json", {"seconds": 10.0 * run.seed})
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +88,16 @@ def test_every_point_background_and_working_point_is_one_cell(results):
         TASK.working_points
     )
     assert {cell.seeds for cell in cells} == {2}
-    assert chosen(cells, left=8)[0].parameters == 101.5
+    (cell,) = chosen(cells, left=8, signal="b", background="c", working_point=0.7)
+    assert (cell.unit, cell.whole, cell.asked, cell.reached) == ("nodes", 32, 8, 8)
+    assert (cell.parameters, cell.regrown, cell.epochs, cell.seconds) == (101.5, 3, 7, 15)
+
+
+def test_what_a_dense_tagger_was_not_asked_is_no_number(results):
+    (cell, *_) = chosen(results[2], strategy="dense")
+    assert math.isnan(cell.asked)
+    assert math.isnan(cell.reached)
+    assert cell.left == cell.whole == 32
 
 
 def test_the_dense_tagger_is_its_own_reference(results):
@@ -120,13 +134,14 @@ def test_the_same_results_give_the_same_table(results, tmp_path):
     write_cells(tmp_path / "a.csv", cells)
     write_cells(tmp_path / "b.csv", summarise(runs, folder))
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert read_cells(tmp_path / "a.csv") == cells
+    # Numbers that are none (nan) differ from themselves.
+    assert repr(read_cells(tmp_path / "a.csv")) == repr(cells)
 
 
 def test_taggers_that_scored_other_jets_are_not_compared(results, tmp_path):
     runs = [run for run in results[0] if run.seed == 1]
     for run in runs:
-        leave_results(tmp_path, run, events=0 if run.keep is None else 7)
+        leave_results(tmp_path, run, events=0 if run.dense else 7)
     with pytest.raises(FtagPruneError, match="pruned and dense taggers scored different jets"):
         summarise(runs, tmp_path)
 

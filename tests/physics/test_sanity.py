@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from ftag_prune.architecture import Mlp
-from ftag_prune.config import Epochs, Run, Training
+from ftag_prune.config import Dense, Epochs, Run, Training
 from ftag_prune.evaluate import EFFICIENCIES, probabilities, score
 from ftag_prune.flavours import TASKS
-from ftag_prune.gates import Budget
 from ftag_prune.generate import generate
 from ftag_prune.prepare import prepare
-from ftag_prune.pressure import Fixed
 from ftag_prune.rates import TwoRates
 from ftag_prune.schema import load_card
 from ftag_prune.tensors import description, load
@@ -41,11 +39,8 @@ def rejections(folder, task, suffix, jets):
         label="w64",
         network=Mlp(hidden=(64, 64)),
         strategy="dense",
-        gate=Budget(),
-        pressure=Fixed(),
-        rates=TwoRates(weights=3e-3),
+        how=Dense(rates=TwoRates(weights=3e-3)),
         training=Training(epochs=Epochs(dense=10, gated=1, tuned=0), batch_size=256),
-        keep=None,
         seed=1,
     )
     state = start(run, description(done.train))

@@ -60,9 +60,9 @@ def metrics(folder):
 def test_every_run_has_exactly_the_asked_number_of_nodes(tiny):
     for run in STUDY.runs():
         told = read_json(tiny / "results/tiny/runs" / run.name / "metrics.json")
-        nodes = sum(run.network.nodes)
-        assert told["left"] == sum(told["layers"]) == (nodes if run.keep is None else run.keep)
-        assert min(told["layers"]) >= 1
+        layers, nodes = told["layers"].values(), sum(run.network.nodes.values())
+        assert told["left"] == sum(layers) == (nodes if run.dense else run.keep)
+        assert min(layers) >= 1
         spec = read_json(tiny / "results/tiny/runs" / run.name / "spec.json")
         assert type(run).model_validate(spec) == run
 
@@ -70,7 +70,7 @@ def test_every_run_has_exactly_the_asked_number_of_nodes(tiny):
 def test_gated_and_compacted_networks_agree(tiny):
     for run in STUDY.runs():
         told = read_json(tiny / "results/tiny/runs" / run.name / "run.json")
-        assert (told["compaction_difference"] is None) == (run.keep is None)
+        assert (told["compaction_difference"] is None) == run.dense
         assert (told["compaction_difference"] or 0) < 1e-5
 
 
@@ -101,7 +101,7 @@ def test_the_report_is_one_file_that_needs_no_network(tiny):
     assert page.count("<img") >= sum(len(names(STUDY, task_of(task))) for task in STUDY.grid.tasks)
     assert 'src="http' not in page
     assert 'href="http' not in page
-    pruned = sum(run.keep is not None for run in STUDY.runs())
+    pruned = sum(not run.dense for run in STUDY.runs())
     assert f"{pruned} of {pruned} pruned networks have exactly the asked number" in page
 
 
