@@ -9,6 +9,7 @@ from typing import Any
 
 from ftag_prune.config import Study
 from ftag_prune.figures import captions
+from ftag_prune.figures.drawing import network_name
 from ftag_prune.flavours import FLAVOURS, Task
 from ftag_prune.record import provenance, read_json
 from ftag_prune.report import Figure, Section, Table, page
@@ -80,7 +81,7 @@ def _nothing_lost(cell: Cell) -> bool:
 
 def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
     first = best[0]
-    start = f"{_plain(task)}, {network.removeprefix('w')} nodes a layer: "
+    start = f"{_plain(task)}, {network_name(network)}: "
     if first.strategy == "dense":
         return (
             f"{start}no pruned fraction of this study is shown to keep all rejections within "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftag_prune.config import Study
-from ftag_prune.figures.drawing import width_of
+from ftag_prune.figures.drawing import network_name
 from ftag_prune.figures.gallery import names
 from ftag_prune.flavours import FLAVOURS, Task
 
@@ -16,18 +16,18 @@ def captions(study: Study, task: Task) -> dict[str, str]:
     network = _largest(study)
     texts = {
         "pruned": "Rejection of {background} at {point} efficiency for {signal} against the "
-        "fraction of nodes that was switched off, for networks of {depth} hidden layers of the "
-        "given width, strategy “{strategy}”. Points: mean over {seeds} trainings; bands: error "
+        "fraction of nodes that was switched off, for the given "
+        "networks, strategy “{strategy}”. Points: mean over {seeds} trainings; bands: error "
         "from the number of test jets and from the spread of the trainings, added in quadrature. "
         "Below: ratio to the dense tagger of the same width on the same jets, with the error of a "
         "paired bootstrap of the jets and the spread over pairs of trainings with the same seed.",
-        "strategies": "The same for the widest network ({network}), one line for each strategy; "
+        "strategies": "The same for the largest network ({network}), one line for each strategy; "
         "every network was brought to exactly the asked number of nodes by the freeze.",
-        "roc": "Rejection of {background} against efficiency for {signal}, {depth} hidden layers "
-        "of {network} nodes, strategy “{strategy}”, mean over {seeds} trainings. Bands: "
+        "roc": "Rejection of {background} against efficiency for {signal}, network: "
+        "{network}, strategy “{strategy}”, mean over {seeds} trainings. Bands: "
         "statistical error and spread of the trainings in quadrature; below: ratio to the dense "
         "tagger with the error of a paired bootstrap of the jets.",
-        "layers": "Nodes left in each hidden layer of the network of width {network}, strategy "
+        "layers": "Nodes left in each hidden layer of the largest network ({network}), strategy "
         "“{strategy}”, first seed. The strategy chooses where to cut; only the sum is asked for.",
         "curves": "{which}Trainings against epochs, first seed, until the freeze; the dash-dotted "
         "line is what was asked for.",
@@ -40,7 +40,7 @@ def captions(study: Study, task: Task) -> dict[str, str]:
         "pruning loss pays for closing a node (price) against what nodes are worth to the class "
         "loss (saliency). D soft solution: the mean gate is as asked, with half-open gates.",
         "regrowth": "Nodes that were off at the end of an epoch and on at the end of the next.",
-        "history": "Trainings of the network of width {network}, first seed: losses, active "
+        "history": "Trainings of the largest network ({network}), first seed: losses, active "
         "fraction of nodes (mean gate) and pressure against epoch. The dotted line is the freeze "
         "to exactly the asked number of nodes, after which the compacted network is fine-tuned.",
     }
@@ -50,7 +50,6 @@ def captions(study: Study, task: Task) -> dict[str, str]:
             which=_which(study, name),
             signal=FLAVOURS[task.signal].label,
             point=point,
-            depth=study.grid.depth,
             network=network,
             strategy=study.grid.strategies[0],
             seeds=len(study.grid.seeds),
@@ -71,6 +70,6 @@ def _which(study: Study, name: str) -> str:
 
 
 def _largest(study: Study) -> str:
-    """Width of the largest network as its label says it."""
+    """The largest network as figures name it."""
     largest = max(study.runs(), key=lambda run: sum(run.network.nodes.values()))
-    return width_of(largest.label)
+    return network_name(largest.label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,9 +26,9 @@ __all__ = [
     "Epochs",
     "epochs_of",
     "label",
+    "network_name",
     "percent",
     "texts",
-    "width_of",
 ]
 
 Drawn = tuple[Figure, list[dict[str, Any]]]
@@ -122,9 +123,10 @@ def percent(run: Run) -> str:
     return f"{round(exact)} %" if same else f"{exact:.3g} %"
 
 
-def width_of(label: str) -> str:
-    """Width of a network as its label says it."""
-    return label.removeprefix("w")
+def network_name(label: str) -> str:
+    """Text of a network: perceptrons of one width by that, others by their label."""
+    width = re.fullmatch(r"w(\d+)", label)
+    return f"{width[1]} nodes a layer" if width else label
 
 
 def label(ax: Axes, drawing: Drawing, *lines: str, above: bool = False) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ftag_prune import plots
 from ftag_prune.config import Run
-from ftag_prune.figures.drawing import Drawing, Drawn, label, percent, texts, width_of
+from ftag_prune.figures.drawing import Drawing, Drawn, label, network_name, percent, texts
 from ftag_prune.metrics import combine
 from ftag_prune.summary import Cell, dense_of, groups_of, metrics_of, ratio_to_dense, scores_of
 
@@ -23,7 +23,7 @@ def pruned(drawing: Drawing, background: str) -> Drawn:
     """One line for each network, of the first strategy."""
     labels = dict.fromkeys(run.label for run in drawing.runs)
     lines = [
-        (f"{width_of(label)} nodes a layer", _line(drawing, background, label, drawing.strategy))
+        (network_name(label), _line(drawing, background, label, drawing.strategy))
         for label in labels
     ]
     return _lines(drawing, background, lines, f"strategy: {drawing.strategy}")
@@ -31,7 +31,7 @@ def pruned(drawing: Drawing, background: str) -> Drawn:
 
 def strategies(drawing: Drawing, background: str) -> Drawn:
     """One line for each strategy, of the widest network; in groups where the study names them."""
-    shared = f"{width_of(drawing.widest)} nodes a layer"
+    shared = network_name(drawing.widest)
     if drawing.study.figures.groups:
         return _grouped(drawing, background, shared)
     lines = [
@@ -124,7 +124,7 @@ def roc(drawing: Drawing, background: str) -> Drawn:
         background=background,
         working_point=drawing.task.working_point,
     )
-    label(ax, drawing, f"{width_of(drawing.widest)} nodes a layer")
+    label(ax, drawing, network_name(drawing.widest))
     return fig, plots.rows(curves)
 
 

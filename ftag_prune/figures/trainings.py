@@ -6,7 +6,7 @@ import numpy as np
 
 from ftag_prune import plots
 from ftag_prune.config import Run
-from ftag_prune.figures.drawing import Drawing, Drawn, epochs_of, label, percent, width_of
+from ftag_prune.figures.drawing import Drawing, Drawn, epochs_of, label, network_name, percent
 from ftag_prune.summary import metrics_of
 
 __all__ = ["history", "layers"]
@@ -17,7 +17,7 @@ def layers(drawing: Drawing, _background: str) -> Drawn:
     shapes = [_shape(drawing, run) for run in _shown(drawing)]
     fig, ax = plots.canvas()
     plots.layers(ax, shapes)
-    label(ax, drawing, f"{width_of(drawing.widest)} nodes a layer")
+    label(ax, drawing, network_name(drawing.widest))
     return fig, plots.rows(shapes)
 
 
@@ -32,7 +32,7 @@ def history(drawing: Drawing, _background: str) -> Drawn:
     histories = [_epochs(drawing, run) for run in _shown(drawing)]
     fig, axes = plots.canvas_of_four()
     plots.history(axes, histories)
-    label(axes[0], drawing, f"{width_of(drawing.widest)} nodes a layer", above=True)
+    label(axes[0], drawing, network_name(drawing.widest), above=True)
     return fig, plots.rows(histories)
 
 
