@@ -20,12 +20,15 @@ from torch.nn.functional import cross_entropy
 
 from ftag_prune.architecture import Mlp
 from ftag_prune.gates import Budget
-from ftag_prune.networks import build
-from ftag_prune.shadow import Shadow, gated, pruning_loss
+from ftag_prune.goal import Goal
+from ftag_prune.networks import Network, build
+from ftag_prune.pruning_loss import Squared
+from ftag_prune.shadow import Shadow, gated, parts_of, prunable
 from ftag_prune.tensors import Jets, batches
 from ftag_prune.train.runs import quick_arithmetic
 
 INPUTS, CLASSES, DEPTH = 45, 4, 3
+GOAL, TARGET, LOSS = Goal(), 0.75, Squared()
 
 
 def best(*works: Callable[[], object], seconds: float = 1.0) -> list[float]:
@@ -77,11 +80,17 @@ def products_only(width: int, batch: int) -> Callable[[], object]:
     return work
 
 
+def shadow_of(network: Network) -> Shadow:
+    """Budget gates over the hidden nodes."""
+    parts = parts_of(network, GOAL, target=TARGET)
+    return Shadow(prunable(network, GOAL), Budget(), parts)
+
+
 def steps(width: int, batch: int) -> tuple[Callable[[], object], Callable[[], object]]:
     """A training step without and with gates."""
     architecture = Mlp(hidden=(width,) * DEPTH)
     network = build(architecture, mean=[0.0] * INPUTS, std=[1.0] * INPUTS, classes=CLASSES)
-    shadow = Shadow(network.layers(), Budget())
+    shadow = shadow_of(network)
     groups = [
         {"params": list(network.parameters())},
         {"params": list(shadow.parameters()), "weight_decay": 0.0},
@@ -96,8 +105,9 @@ def steps(width: int, batch: int) -> tuple[Callable[[], object], Callable[[], ob
 
     def with_gates() -> None:
         optimiser.zero_grad()
-        gates = shadow(progress=0.5, target=0.75)
-        loss = cross_entropy(gated(network, gates, x), y) + pruning_loss(gates, target=0.75)
+        gates = shadow(progress=0.5)
+        logits = gated(network, shadow.layers, gates.value, (x,))
+        loss = cross_entropy(logits, y) + shadow.pruning_loss(gates, LOSS)
         loss.backward()
         optimiser.step()
 
@@ -109,7 +119,7 @@ def closing(width: int, batch: int, *, flush: bool) -> float:
     network = build(
         Mlp(hidden=(width,) * DEPTH), mean=[0.0] * INPUTS, std=[1.0] * INPUTS, classes=CLASSES
     )
-    shadow = Shadow(network.layers(), Budget())
+    shadow = shadow_of(network)
     groups = [
         {"params": list(network.parameters()), "lr": 3e-3},
         {"params": list(shadow.parameters()), "lr": 5e-2, "weight_decay": 0.0},
@@ -123,8 +133,8 @@ def closing(width: int, batch: int, *, flush: bool) -> float:
         if step == 90:
             started = time.perf_counter()
         optimiser.zero_grad()
-        gates = shadow(progress=step / 119, target=0.75)
-        cross_entropy(gated(network, gates, x), y).backward()
+        gates = shadow(progress=step / 119)
+        cross_entropy(gated(network, shadow.layers, gates.value, (x,)), y).backward()
         optimiser.step()
     spent = time.perf_counter() - started
     torch.set_flush_denormal(True)
