@@ -146,8 +146,8 @@ def _definition(task: Task) -> str:
     return f"Discriminant: ln[ p({chosen.signal}) / ({below}) ]."
 
 
-def _table(task: Task, cells: Iterable[Cell]) -> Table:
-    columns = ["network", "strategy", "pruned / %", "left", "reached", "parameters"]
+def _table(task: Task, cells: Sequence[Cell]) -> Table:
+    columns = ["network", "strategy", "pruned / %", "asked", "reached", "regrown", "time"]
     for name in task.backgrounds:
         columns += [f"{name} rejection", f"{name} ratio to dense"]
     rows = []
@@ -157,9 +157,10 @@ def _table(task: Task, cells: Iterable[Cell]) -> Table:
             first.network,
             first.strategy,
             f"{100 * first.pruned:.1f}",
-            f"{first.left:g}",
-            "–" if math.isnan(first.reached) else f"{first.reached:.1f}",  # noqa: RUF001
-            f"{first.parameters:.0f}",
+            first.asked,
+            first.reached,
+            first.regrown,
+            _time(first, cells),
         ]
         for cell in found:
             row += [_with_error(cell.rejection, cell.error), _ratio(cell)]
@@ -171,8 +172,17 @@ def _table(task: Task, cells: Iterable[Cell]) -> Table:
         note="Rejection: mean over the trainings ± statistical error and spread in quadrature. "
         "Ratio: to the dense tagger of the same network on the same jets, error from a paired "
         "bootstrap of the jets and from the spread over trainings. “Reached” is what the strategy "
-        "had left open by itself before the freeze to the exact number.",
+        "had left open by itself before the freeze to the number “asked” for; “regrown” nodes "
+        "had been off at the end of an epoch and came back; both are means over the trainings. "
+        "“Time” of a training is in units of the dense one's (of one for several targets: "
+        "the common part and the own end).",
     )
+
+
+def _time(cell: Cell, cells: Sequence[Cell]) -> float:
+    """Training time in units of the dense tagger's of the same network; nan without one."""
+    dense = [one for one in cells if one.strategy == "dense" and one.network == cell.network]
+    return round(cell.seconds / dense[0].seconds, 2) if dense else math.nan
 
 
 def _with_error(value: float, error: float) -> str:
