@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ftag_prune.cost import Cost
 from ftag_prune.errors import TrainingError
 
-__all__ = ["Kept", "choose", "shares"]
+__all__ = ["Kept", "check_possible", "choose", "shares"]
 
 Kept = tuple[tuple[int, ...], ...]
 
@@ -40,7 +40,7 @@ def choose(scores: _Array, cost: Cost, *, budget: float, floor: int = 1) -> Kept
     """
     sizes = np.array(cost.sizes)
     counts = np.minimum(floor, sizes)
-    _possible(cost, counts, budget)
+    check_possible(cost, budget=budget, floor=floor)
     layer = np.repeat(np.arange(len(sizes)), sizes)
     order = np.argsort(-scores, kind="stable")
     rank = _rank_in_layer(layer[order], len(sizes))
@@ -52,10 +52,12 @@ def choose(scores: _Array, cost: Cost, *, budget: float, floor: int = 1) -> Kept
     return tuple(tuple(np.flatnonzero(taken[first:last]).tolist()) for first, last in bounds)
 
 
-def _possible(cost: Cost, counts: npt.NDArray[np.int64], budget: float) -> None:
+def check_possible(cost: Cost, *, budget: float, floor: int = 1) -> None:
+    """Raise TrainingError if the floors cost more than a budget, or it is more than there is."""
+    counts = [min(floor, size) for size in cost.sizes]
     least, most = cost.of(counts), cost.of(cost.sizes)
     if not least * (1 - _EXACT) <= budget <= most * (1 + _EXACT):
-        each = ", ".join(map(str, counts.tolist()))
+        each = ", ".join(map(str, counts))
         raise TrainingError(
             f"cannot keep {budget:g} of {most:g} {cost.unit}: the {len(counts)} layers "
             f"need at least {least:g} ({each} nodes)"

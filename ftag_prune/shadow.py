@@ -16,7 +16,7 @@ from ftag_prune.gates import Gate
 from ftag_prune.goal import Aim, Goal
 from ftag_prune.networks import Layer, Network, cost_of
 from ftag_prune.pruning_loss import PruningLoss
-from ftag_prune.selection import Kept, choose, shares
+from ftag_prune.selection import Kept, check_possible, choose, shares
 
 __all__ = [
     "Gates",
@@ -123,6 +123,23 @@ class Shadow(nn.Module):
                 )
         return found
 
+    @property
+    def wanted(self) -> float:
+        """Fraction of the whole cost that shall be left."""
+        return sum(part.budget for part in self.parts) / sum(p.cost.whole for p in self.parts)
+
+    def open_share(self, values: Tensor) -> float:
+        """Fraction of the whole cost that nodes with gates (nodes,) of at least one half have."""
+        return self.open_cost(values) / sum(part.cost.whole for part in self.parts)
+
+    def open_cost(self, values: Tensor) -> float:
+        """Cost of the nodes with gates (nodes,) of at least one half, in the unit of the goal."""
+        if self.parts[0].cost.unit == "nodes":
+            return float(open_nodes(values))
+        counts = per_part(self.parts, [open_nodes(one) for one in by_layer(values, self.layers)])
+        pairs = zip(self.parts, counts, strict=True)
+        return float(sum(part.cost.of(one) for part, one in pairs))
+
     def pruning_loss(self, gates: Gates, loss: PruningLoss) -> Tensor:
         """L_pru of the gates, the mean over parts."""
         pairs = zip(self.parts, self.active(gates), self.by_part(gates.active), strict=True)
@@ -166,7 +183,13 @@ def prunable(network: Network, goal: Goal) -> tuple[Layer, ...]:
 def parts_of(
     network: Network, goal: Goal, *, target: float, keep: int | None = None
 ) -> tuple[Part, ...]:
-    """Budgets for pruning the fraction `target` of the whole, or for keeping `keep` nodes."""
+    """Budgets for pruning the fraction `target` of the whole, or for keeping `keep` nodes.
+
+    Raises
+    ------
+    TrainingError
+        If that leaves less than the floor of a layer.
+    """
     layers = prunable(network, goal)
     cost = cost_of(
         layers,
@@ -176,6 +199,7 @@ def parts_of(
     )
     budget = cost.whole - round(target * cost.whole) if keep is None else float(keep)
     if goal.scope == "network":
+        check_possible(cost, budget=budget, floor=goal.floor)
         return (Part(cost, budget),)
     counts = shares(cost.sizes, keep=int(budget), floor=goal.floor)
     return tuple(

@@ -185,6 +185,25 @@ def test_drawn_gates_are_counted_by_their_probability():
     assert torch.equal(rest.active, first.active)
 
 
+def test_open_nodes_cost_what_they_would_cost_alone(network):
+    gates = torch.tensor([0.9] * 2 + [0.4] * 4 + [0.5] * 3 + [0.1] * 2 + [1] + [0] * 3)
+    small = a_network(2, 3, 1)
+    for unit, expected in (
+        ("nodes", 6),
+        ("parameters", small.parameter_count()),
+        ("multiplications", small.multiplications()),
+    ):
+        shadow = shadow_of(network, Sigmoid(), unit=unit)
+        assert shadow.open_cost(gates) == expected
+        assert shadow.open_share(gates) == expected / shadow.parts[0].cost.whole
+    assert shadow_of(network, Sigmoid(), scope="layer").open_cost(gates) == 6
+
+
+def test_a_shadow_wants_the_budgets_of_its_parts(network):
+    for scope in ("network", "layer"):
+        assert shadow_of(network, Sigmoid(), target=0.6, scope=scope).wanted == 6 / 15
+
+
 # -- what may be pruned, and how far -------------------------------------------------------------
 
 

@@ -13,7 +13,8 @@ class Seen(NamedTuple):
     """What the loop observed at a step.
 
     ``epoch`` counts gated epochs from 0 (dense ones before them do not count); ``progress`` runs
-    from 0 to 1 over the gated epochs; ``pruned`` and ``target`` are fractions of the ``nodes``.
+    from 0 to 1 over the gated epochs; ``pruned`` and ``target`` are fractions of the ``nodes``, or
+    of the parameters or multiplications if the goal counts those.
     ``pruning_gradient`` is the 2-norm of the pruning loss's gradient on the gates' trainable
     numbers theta, and 0 for a pressure that does not ask for it (`Pressing.needs_gradient`).
     """
@@ -29,7 +30,7 @@ class Seen(NamedTuple):
 
     @property
     def shortfall(self) -> float:
-        """Fraction of the nodes that is still to be switched off; below 0 if too many are."""
+        """Fraction that is still to be switched off; below 0 if too much is."""
         return self.target - self.pruned
 
 

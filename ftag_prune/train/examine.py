@@ -117,7 +117,7 @@ def examined(
         epochs=run.training.epochs.gated,
         steps=len(steps),
         nodes=len(on),
-        wanted=sum(part.budget for part in shadow.parts) / sum(p.cost.whole for p in shadow.parts),
+        wanted=shadow.wanted,
         active=counts.active,
         target=run.target,
         pruned=counts.off / state.whole,

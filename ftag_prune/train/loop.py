@@ -17,7 +17,7 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.networks import Network
 from ftag_prune.pressure import Seen
 from ftag_prune.rates import Pair
-from ftag_prune.shadow import Gates, open_nodes
+from ftag_prune.shadow import Gates
 from ftag_prune.tensors import Jets, Source, batches, unshuffled
 from ftag_prune.train.criteria import scores
 from ftag_prune.train.examine import Step
@@ -151,14 +151,14 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     for group, rate in zip(state.optimiser.param_groups, clock.rates(share), strict=False):
         group["lr"] = rate
     state.optimiser.step()
-    if gates is None or not isinstance(how, Gated):
+    if gates is None or shadow is None or not isinstance(how, Gated):
         return Step(len(jets.y), *losses)
     seen = Seen(
         epoch=state.epoch - run.training.epochs.dense,
         progress=clock.progress(share),
         nodes=state.whole,
-        pruned=1 - open_nodes(gates.value) / state.whole,
-        target=run.target,
+        pruned=1 - shadow.open_share(gates.value),
+        target=1 - shadow.wanted,
         class_loss=losses[0],
         pruning_loss=losses[1],
         pruning_gradient=slope,

@@ -41,7 +41,7 @@ def freeze(run: Run, state: State, jets: Jets) -> State:
     with torch.no_grad():
         gates = shadow(progress=1.0).value
         kept = chosen(shadow.theta, shadow.parts, floor=shadow.floor)
-        reached = _cost_of_open(shadow, gates)
+        reached = shadow.open_cost(gates)
     small = _cut(run, state, gates, kept, jets, gone=True)
     return _closed_off(replace(small, nodes=_nodes(state, shadow, gates)), reached)
 
@@ -98,15 +98,6 @@ def _whole(shadow: Shadow, budgets: Sequence[float]) -> list[float]:
 def _round(part: Part, fraction: float) -> float:
     wanted = fraction * part.cost.whole
     return float(round(wanted)) if part.cost.unit == "nodes" else wanted
-
-
-def _cost_of_open(shadow: Shadow, gates: Tensor) -> float:
-    """What the open nodes cost, in the unit of the goal."""
-    total = 0.0
-    for part, mine in zip(shadow.parts, shadow.by_part(gates), strict=True):
-        counts = [int((one >= 0.5).sum()) for one in torch.split(mine, list(part.cost.sizes))]
-        total += float(part.cost.of(counts))
-    return total
 
 
 def _nodes(state: State, shadow: Shadow, gates: Tensor) -> list[Node]:
