@@ -114,7 +114,7 @@ def _asked(spec: Mapping[str, Any], nodes: int, target: float) -> str:
     how = spec["how"]
     names = ["gate", *(["pressure", "loss"] if _pressed(how) else []), "rates"]
     parts = ", ".join(f"{name} {how[name]['kind']}" for name in names if name in how)
-    unit = (spec.get("goal") or {}).get("unit", "nodes")
+    unit = (how.get("goal") or {}).get("unit", "nodes")
     keep = f" (keep {spec['keep']} of {nodes})" if spec.get("keep") is not None else ""
     strategy = f"'{spec.get('strategy', how['kind'])}'" + (f": {parts}" if parts else "")
     return f"Asked: prune {100 * target:.1f} % of the {unit}{keep} with {strategy}."
@@ -145,7 +145,9 @@ def _happened(case: _Case, told: Mapping[str, Any]) -> Iterator[str]:
         yield from _unstable(case)
     reached, left = told.get("reached"), told.get("left")
     if reached is not None and left is not None and reached != left:
-        yield f"The gates had {reached} nodes open; the freeze, not they, made it {left}."
+        unit = told.get("unit", "nodes")
+        open_now = f"{reached:g} {unit} open" if reached else "nothing open"
+        yield f"The gates had {open_now}; the freeze, not they, made it {left:g}."
 
 
 def _unstable(case: _Case) -> Iterator[str]:
@@ -253,11 +255,13 @@ def _saturation(case: _Case) -> Iterator[str]:
 
 def _fractional(case: _Case) -> Iterator[str]:
     now = case.now
+    solved = now.active <= (1 + SOLVED) * case.wanted
+    met = "as L_pru wants" if solved else "the count is met all the same, and L_pru wants"
     yield (
-        f"Solved without pruning: the mean gate is {now.active:.4f}, as L_pru wants "
-        f"({case.wanted:.3f}), but {100 * now.fractional:.0f} % of the gates are between .05 and "
-        f".95; {100 * now.pruned:.1f} % of {100 * case.target:.1f} % count as off, and cutting "
-        "them changes the network."
+        f"Solved without pruning: mean gate {now.active:.4f}, {met} ({case.wanted:.3f}), but "
+        f"{100 * now.fractional:.0f} % of the gates are between .05 and .95, and cutting those "
+        f"below one half ({100 * now.pruned:.0f} % of all, asked were {100 * case.target:.0f} %) "
+        "changes the network."
     )
     lean = now.pressure * abs(1 - 2 * case.wanted)
     about = ""
