@@ -64,7 +64,7 @@ def fit(
     last = epochs.total if until is None else until
     while state.epoch < last:
         started = time.monotonic()
-        state = _with_cuts(run, state, train, val)
+        state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
         rng = np.random.default_rng([run.seed, state.epoch])
         clock = _Clock.of(run, state, steps)
@@ -74,7 +74,6 @@ def fit(
             recent.append(jets)
         state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
         state.epoch += 1
-        state = _with_ratchet(run, state, val, clock)
         state.seconds += time.monotonic() - started
         after_epoch(state)
     if until is None:
@@ -208,12 +207,15 @@ def _with_cuts(run: Run, state: State, train: Source, val: Source) -> State:
     return cut_by(run, state, judged, proof, share=share)
 
 
-def _with_ratchet(run: Run, state: State, val: Source, clock: _Clock) -> State:
-    """The state without the nodes that have been off for long enough."""
-    epochs = run.how.ratchet if isinstance(run.how, Gated) else None
-    if epochs is None or state.shadow is None or state.frozen is not None:
-        return state
-    if state.epoch <= run.training.epochs.dense:
+def _with_ratchet(run: Run, state: State, val: Source) -> State:
+    """The state before its next gated epoch without the nodes that have been off for long enough.
+
+    Not sooner: what a common training leaves behind for a target after an epoch has to be enough.
+    """
+    ratcheted = run.how.ratchet if isinstance(run.how, Gated) else None
+    epochs = run.training.epochs
+    done = state.epoch - epochs.dense
+    if ratcheted is None or state.phase(run) != "gated" or not 0 < done < epochs.gated:
         return state
     proof = next(unshuffled(val, _PROOF))
-    return ratchet(run, state, proof, epochs=epochs, progress=clock.progress(1.0))
+    return ratchet(run, state, proof, epochs=ratcheted, progress=done / epochs.gated)
