@@ -401,6 +401,32 @@ def export(
 
 
 @app.command()
+def firmware(
+    run: Existing,
+    out: Existing,
+    *,
+    jets: Annotated[
+        Path | None, typer.Option(help="Prepared file for the comparison; else random jets.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Fixed-point type.")] = "ap_fixed<16,6>",
+    reuse: Annotated[int, typer.Option(min=1, help="How often a multiplier is used a jet.")] = 1,
+    part: Annotated[str, typer.Option(help="FPGA.")] = "xcvu13p-flga2577-2-e",
+) -> None:
+    """Convert the model in the folder RUN to an hls4ml project OUT, and emulate it on jets."""
+    from ftag_prune.firmware import to_firmware
+    from ftag_prune.model import load_model
+
+    model = load_model(run / "model.pt")
+    made = to_firmware(model, out, jets=jets, precision=precision, reuse=reuse, part=part)
+    kind = "real" if made.real else "random"
+    _say(
+        f"{made.folder}: on {made.jets:,} {kind} jets, {made.precision} and float32 differ by "
+        f"{made.largest:.1e} in a probability ({made.usual:.1e} at 99.9 %); the most probable "
+        f"class is the same for {100 * made.agreement:.2f} %; {made.clipped} inputs were clipped"
+    )
+
+
+@app.command()
 def summary(study: Existing, folder: Existing, table: Existing, *, task: Task) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
     from ftag_prune.summary import summarise, write_cells
