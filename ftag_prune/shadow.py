@@ -24,6 +24,7 @@ __all__ = [
     "Shadow",
     "by_layer",
     "chosen",
+    "cost_left",
     "folded",
     "gated",
     "open_nodes",
@@ -136,9 +137,7 @@ class Shadow(nn.Module):
         """Cost of the nodes with gates (nodes,) of at least one half, in the unit of the goal."""
         if self.parts[0].cost.unit == "nodes":
             return float(open_nodes(values))
-        counts = per_part(self.parts, [open_nodes(one) for one in by_layer(values, self.layers)])
-        pairs = zip(self.parts, counts, strict=True)
-        return float(sum(part.cost.of(one) for part, one in pairs))
+        return cost_left(self.parts, [open_nodes(one) for one in by_layer(values, self.layers)])
 
     def pruning_loss(self, gates: Gates, loss: PruningLoss) -> Tensor:
         """L_pru of the gates, the mean over parts."""
@@ -214,6 +213,12 @@ def resized(parts: Sequence[Part], layers: Sequence[Layer]) -> tuple[Part, ...]:
     for part, counts in zip(parts, per_part(parts, [layer.nodes for layer in layers]), strict=True):
         found.append(part._replace(cost=part.cost.resized(counts)))
     return tuple(found)
+
+
+def cost_left(parts: Sequence[Part], counts: Sequence[int]) -> float:
+    """Cost of so many nodes in each layer, over all parts."""
+    pairs = zip(parts, per_part(parts, counts), strict=True)
+    return float(sum(part.cost.of(one) for part, one in pairs))
 
 
 def per_part(parts: Sequence[Part], values: Sequence[int]) -> list[list[int]]:

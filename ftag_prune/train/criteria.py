@@ -31,21 +31,23 @@ def scores(
     Parameters
     ----------
     criterion : magnitude, taylor or random
-        magnitude: L2 norms of the weights of a node, over all tensors that belong to it. taylor:
-        first-order change of the loss when it is removed, sum |weight * gradient| (Molchanov et
-        al., arXiv:1906.10771). Both are divided by their mean in a layer, as torch-pruning does for
-        global pruning (Fang et al., arXiv:2301.12900).
+        magnitude: sum of the squared weights of a node, over all tensors that belong to it, biases
+        aside. taylor: first-order change of the loss when they are removed, sum |weight * gradient|
+        (Molchanov et al., arXiv:1906.10771). Both are divided by their mean in a layer, as
+        torch-pruning does for global pruning (Fang et al., arXiv:2301.12900).
     jets : batches for the gradient of the class loss, all of which are used
     """
     if criterion == "random":
         return torch.rand(sum(layer.nodes for layer in layers), generator=rng)
-    some = next(jets)
+    some, training = next(jets), network.training
+    network.eval()
     if criterion == "taylor":
         _gradients(network, some, jets)
     graph = _graph(network, network.arguments(some))
     importance = _IMPORTANCES[criterion]()
     found = [_score(graph, network, layer, importance) for layer in layers]
     network.zero_grad()
+    network.train(training)
     return torch.cat(found)
 
 
@@ -57,11 +59,9 @@ _IMPORTANCES: dict[str, Any] = {
 
 def _gradients(network: Network, first: Jets, rest: Iterator[Jets]) -> None:
     """Gradients of the class loss, summed over the batches."""
-    training = network.training
-    network.eval().zero_grad()
+    network.zero_grad()
     for jets in (first, *rest):
         class_loss(network, None, None, jets).backward()  # type: ignore[no-untyped-call]
-    network.train(training)
 
 
 def _graph(network: Network, arguments: tuple[Tensor, ...]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -14,7 +14,7 @@ from ftag_prune.config import Run
 from ftag_prune.errors import TrainingError
 from ftag_prune.networks import Network
 from ftag_prune.selection import Kept
-from ftag_prune.shadow import Part, Shadow, by_layer, chosen, per_part, prunable, resized
+from ftag_prune.shadow import Part, Shadow, by_layer, chosen, cost_left, prunable, resized
 from ftag_prune.tensors import Jets
 from ftag_prune.train.state import Frozen, Node, State, optimiser_of
 
@@ -40,7 +40,8 @@ def freeze(run: Run, state: State, jets: Jets) -> State:
         raise TrainingError(f"{run.name}: a training without gates has nothing to freeze")
     with torch.no_grad():
         gates = shadow(progress=1.0).value
-        kept = chosen(shadow.theta, shadow.parts, floor=shadow.floor)
+        budgets = [_within(part, part.budget) for part in shadow.parts]
+        kept = chosen(shadow.theta, shadow.parts, floor=shadow.floor, budgets=budgets)
         reached = shadow.open_cost(gates)
     small = _cut(run, state, gates, kept, jets, gone=True)
     return _closed_off(replace(small, nodes=_nodes(state, shadow, gates)), reached)
@@ -53,13 +54,9 @@ def cut_by(
 
     Each step of the way keeps the same fraction of what is left.
     """
-    kept_fraction = [(part.budget / part.cost.whole) ** share for part in state.parts]
-    budgets = [
-        part.budget if share >= 1 else max(part.budget, _round(part, fraction))
-        for part, fraction in zip(state.parts, kept_fraction, strict=True)
-    ]
     layers = state.layers(run)
     parts = resized(state.parts, layers)
+    budgets = [_within(part, _on_the_way(part, share)) for part in parts]
     kept = chosen(scores(state.network), parts, floor=run.how.goal.floor, budgets=budgets)
     ones = torch.ones(sum(layer.nodes for layer in layers))
     small = _cut(run, state, ones, kept, jets, gone=True)
@@ -75,7 +72,8 @@ def ratchet(run: Run, state: State, jets: Jets, *, epochs: int, progress: float)
     if shadow is None:
         return state
     least = [shadow.gate.least(aim) for aim in shadow.aims(progress)]
-    needed = chosen(shadow.theta, shadow.parts, floor=shadow.floor, budgets=_whole(shadow, least))
+    budgets = [_within(part, one) for part, one in zip(shadow.parts, least, strict=True)]
+    needed = chosen(shadow.theta, shadow.parts, floor=shadow.floor, budgets=budgets)
     long_off = by_layer(shadow.off_for >= epochs, shadow.layers)
     kept = tuple(
         tuple(sorted({*one, *torch.nonzero(~off).flatten().tolist()}))
@@ -86,18 +84,22 @@ def ratchet(run: Run, state: State, jets: Jets, *, epochs: int, progress: float)
     return _cut(run, state, torch.ones_like(shadow.theta), kept, jets, gone=False)
 
 
-def _whole(shadow: Shadow, budgets: Sequence[float]) -> list[float]:
-    """Budgets within what is there, nodes rounded up."""
-    found = []
-    for part, budget in zip(shadow.parts, budgets, strict=True):
-        most = part.cost.of(part.cost.sizes)
-        found.append(min(most, math.ceil(budget) if part.cost.unit == "nodes" else budget))
-    return found
+def _within(part: Part, budget: float) -> float:
+    """A budget in whole nodes; of other costs not more than what is there.
+
+    Nodes that a ratchet has cut out do not come back to fill the last gap.
+    """
+    if part.cost.unit == "nodes":
+        return float(math.ceil(budget - 1e-9))
+    return min(float(part.cost.of(part.cost.sizes)), budget)
 
 
-def _round(part: Part, fraction: float) -> float:
-    wanted = fraction * part.cost.whole
-    return float(round(wanted)) if part.cost.unit == "nodes" else wanted
+def _on_the_way(part: Part, share: float) -> float:
+    """Budget after a share of the way, on which each step keeps the same fraction."""
+    if share >= 1:
+        return part.budget
+    wanted = float(part.cost.whole * (part.budget / part.cost.whole) ** share)
+    return max(part.budget, round(wanted) if part.cost.unit == "nodes" else wanted)
 
 
 def _nodes(state: State, shadow: Shadow, gates: Tensor) -> list[Node]:
@@ -112,8 +114,7 @@ def _nodes(state: State, shadow: Shadow, gates: Tensor) -> list[Node]:
 
 def _closed_off(state: State, reached: float | None) -> State:
     """The last cut is done: its result stays."""
-    counts = per_part(state.parts, [len(one) for one in state.kept.values()])
-    cost = sum(float(part.cost.of(one)) for part, one in zip(state.parts, counts, strict=True))
+    cost = cost_left(state.parts, [len(one) for one in state.kept.values()])
     return replace(state, frozen=Frozen(reached, cost, state.gap))
 
 

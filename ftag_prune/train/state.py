@@ -15,7 +15,7 @@ from ftag_prune.model import load_tensors, save_tensors
 from ftag_prune.networks import Layer, Network, build
 from ftag_prune.pressure import Memory
 from ftag_prune.selection import shares
-from ftag_prune.shadow import Part, Shadow, parts_of, prunable
+from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
 
 __all__ = ["Frozen", "Node", "Phase", "State", "Trained", "optimiser_of", "resume", "save", "start"]
@@ -156,7 +156,7 @@ def _small(
     run: Run, about: Description, given: Network, like: Shape | None, parts: tuple[Part, ...]
 ) -> tuple[Network, Frozen]:
     """A network that is small from the start: of a given shape, or the same share of each layer."""
-    layers, cost = prunable(given, run.how.goal), parts[0].cost
+    layers = prunable(given, run.how.goal)
     if like is None:
         if run.keep is None:
             raise TrainingError(f"{run.name}: scratch without `like` counts nodes of hidden layers")
@@ -171,8 +171,8 @@ def _small(
         classes=len(about.classes),
         seed=run.seed,
     )
-    left = cost.of([layer.nodes for layer in prunable(network, run.how.goal)])
-    return network, Frozen(None, float(left), 0.0)
+    left = [layer.nodes for layer in prunable(network, run.how.goal)]
+    return network, Frozen(None, cost_left(parts, left), 0.0)
 
 
 def optimiser_of(run: Run, network: Network, shadow: Shadow | None) -> torch.optim.Optimizer:
