@@ -81,5 +81,6 @@ def _descend(
         keeper(state)
 
     state = resume(keeper.path, trunk, about, identity=identity)
-    fit(trunk, state, train, val, after_epoch=after_epoch, until=max(places.values()))
+    with keeper.named_if_it_fails():
+        fit(trunk, state, train, val, after_epoch=after_epoch, until=max(places.values()))
     keeper.path.unlink(missing_ok=True)

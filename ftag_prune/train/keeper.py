@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ftag_prune.errors import TrainingError
 from ftag_prune.train.state import State, save
 
 __all__ = ["Keeper"]
@@ -17,9 +20,14 @@ class Keeper:
         self.path, self._identity, self._seconds = path, identity, seconds
         self._last = time.monotonic()
 
-    def left(self) -> str:
-        """Where a training that failed can be taken up again."""
-        return f"; the last good checkpoint is {self.path}" if self.path.exists() else ""
+    @contextmanager
+    def named_if_it_fails(self) -> Iterator[None]:
+        """A training that fails says where it can be taken up again."""
+        try:
+            yield
+        except TrainingError as wrong:
+            left = f"; the last good checkpoint is {self.path}" if self.path.exists() else ""
+            raise TrainingError(f"{wrong}{left}") from None
 
     def __call__(self, state: State) -> None:
         """Write the state, if it is time."""

@@ -73,6 +73,7 @@ def fit(
             done.append(_step(run, state, jets, clock, index=index))
             recent.append(jets)
         state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
+        _check(run, state.history[-1]["val_loss"], state.epoch, "on the validation jets")
         state.epoch += 1
         state.seconds += time.monotonic() - started
         after_epoch(state)
@@ -140,11 +141,7 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
         if how.pressed:
             total = loss + state.memory.pressure * pruning
     losses = (loss.item(), pruning.item())
-    if not math.isfinite(losses[0]):
-        raise TrainingError(
-            f"{run.name}: the loss is {losses[0]} in epoch {state.epoch + 1}, batch "
-            f"{index + 1} of {clock.steps}; a lower learning rate may help"
-        )
+    _check(run, losses[0], state.epoch, f"batch {index + 1} of {clock.steps}")
     state.optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
     for group, rate in zip(state.optimiser.param_groups, clock.rates(share), strict=False):
@@ -164,6 +161,15 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     )
     state.memory = how.pressure.step(state.memory, seen)
     return Step(len(jets.y), *losses, seen)
+
+
+def _check(run: Run, loss: float, epoch: int, place: str) -> None:
+    """Stop at a loss that is not a number, before anything is written that comes from it."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"{run.name}: the loss is {loss} in epoch {epoch + 1}, {place}; a lower learning rate "
+            "may help"
+        )
 
 
 def _gates(run: Run, state: State, clock: _Clock, share: float) -> Gates | None:

@@ -66,33 +66,46 @@ def train_runs(
     outcomes: list[Outcome] = []
     failed: list[str] = []
     for run in runs:
-        like = None if run.like is None else _shape(out / run.like)
-        folder, identity = out / run.name, _identity(run, about, like)
-        model = _finished(folder, identity)
-        if model is not None:
-            progress(f"{run.name}: done before")
-            outcomes.append(Outcome(run.name, skipped=True, model_checksum=model))
-            continue
-        keeper = Keeper(folder / "checkpoint.pt", identity, checkpoint_seconds)
-        started = time.monotonic()
         try:
-            with quick_arithmetic():
-                train, val = loaded(run.training.memory_share)
-                state = resume(keeper.path, run, about, identity=identity, like=like)
-                if run.stops and state.epoch == 0:
-                    state = left_behind(run, about, train, val, out=out, seconds=checkpoint_seconds)
-                trained = fit(run, state, train, val, after_epoch=keeper)
+            outcome, line = _train(run, about, loaded, out=out, seconds=checkpoint_seconds)
         except TrainingError as wrong:
-            failed.append(f"{wrong}{keeper.left()}")
+            named = str(wrong).startswith(f"{run.name}: ")
+            failed.append(str(wrong) if named else f"{run.name}: {wrong}")
             _log.error("%s", failed[-1])
             continue
-        model = _write(folder, run, trained, about, identity)
-        progress(_line(run, trained, time.monotonic() - started))
-        outcomes.append(Outcome(run.name, skipped=False, model_checksum=model))
+        progress(line)
+        outcomes.append(outcome)
     if failed:
         every = len(failed) + len(outcomes)
         raise TrainingError(f"{len(failed)} of {every} runs failed: {failed[0]}")
     return outcomes
+
+
+def _train(
+    run: Run,
+    about: Description,
+    loaded: Callable[[float], tuple[Source, Source]],
+    *,
+    out: Path,
+    seconds: float,
+) -> tuple[Outcome, str]:
+    """One run, if its results are not there, and the line that is told of it."""
+    like = None if run.like is None else _shape(out / run.like)
+    folder, identity = out / run.name, _identity(run, about, like)
+    model = _finished(folder, identity)
+    if model is not None:
+        return Outcome(run.name, skipped=True, model_checksum=model), f"{run.name}: done before"
+    keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
+    started = time.monotonic()
+    with keeper.named_if_it_fails(), quick_arithmetic():
+        train, val = loaded(run.training.memory_share)
+        state = resume(keeper.path, run, about, identity=identity, like=like)
+        if run.stops and state.epoch == 0:
+            state = left_behind(run, about, train, val, out=out, seconds=seconds)
+        trained = fit(run, state, train, val, after_epoch=keeper)
+    model = _write(folder, run, trained, about, identity)
+    line = _line(run, trained, time.monotonic() - started)
+    return Outcome(run.name, skipped=False, model_checksum=model), line
 
 
 @contextmanager
