@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
@@ -44,8 +45,10 @@ class MlpNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (jets, classes) of x (jets, inputs); a missing input (NaN) stands at its mean."""
-        # Infinite inputs are taken for missing too: one of them would make the whole jet NaN.
-        hidden = ((x - self.mean) / self.std).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        scaled = (x - self.mean) / self.std
+        # Infinite inputs are taken for missing too: one of them would make the whole jet NaN. Of
+        # all ways to say so, this one is the quickest in an exported file.
+        hidden = torch.where(scaled.abs() < math.inf, scaled, 0.0)
         *inner, last = self.linear
         for linear in inner:
             hidden = self._activation(linear(hidden))
