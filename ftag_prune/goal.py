@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ftag_prune.cost import Cost
 from ftag_prune.spec import Spec
@@ -29,6 +29,14 @@ class Goal(Spec):
         None, min_length=1, description="names of the layers that may be pruned; default all hidden"
     )
     inputs: bool = Field(default=False, description="switch input features off as well")
+
+    @field_validator("layers")
+    @classmethod
+    def _once(cls, layers: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for index, name in enumerate(layers or ()):
+            if layers and name in layers[:index]:
+                raise ValueError(f"'{name}' stands twice")
+        return layers
 
     @model_validator(mode="after")
     def _counts(self) -> Goal:

@@ -6,8 +6,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftag_prune.config import Generate, Run, Study, load_study
+from ftag_prune.config import (
+    Dense,
+    Epochs,
+    Gated,
+    Generate,
+    Iterative,
+    OneShot,
+    Run,
+    Scratch,
+    Sgd,
+    Study,
+    Training,
+    load_study,
+)
 from ftag_prune.errors import ConfigError
+from ftag_prune.gates import Annealed
 from ftag_prune.spec import validated
 
 STUDY = {
@@ -91,6 +105,116 @@ def test_changing_one_strategy_changes_its_runs_only():
     assert changed == {name for name in before if "ladder" in name}
 
 
+# -- strategies ----------------------------------------------------------------------------------
+
+
+def of_budget(made):
+    return next(run for run in made.runs() if run.strategy == "budget")
+
+
+def test_a_strategy_is_gated_if_it_does_not_say_what_it_is():
+    run = of_budget(study(strategies__budget={"gate": {"kind": "annealed"}}))
+    assert run.how == Gated(gate=Annealed())
+    assert of_budget(study(strategies__budget={})).how == Gated()
+
+
+@pytest.mark.parametrize(
+    ("content", "how"),
+    [
+        ({"kind": "gated", "ratchet": 2}, Gated(ratchet=2)),
+        ({"kind": "scratch"}, Scratch()),
+        ({"kind": "one_shot", "criterion": "random"}, OneShot(criterion="random")),
+        ({"kind": "iterative", "rounds": 3}, Iterative(rounds=3)),
+    ],
+)
+def test_every_control_is_a_strategy(content, how):
+    run = of_budget(study(strategies__budget=content))
+    assert run.how == how
+    assert Run.model_validate_json(run.model_dump_json()) == run
+
+
+def test_a_strategy_may_have_epochs_and_an_optimiser_of_its_own():
+    own = {"epochs": {"dense": 9}, "optimiser": {"kind": "sgd"}}
+    runs = study(strategies__budget=own, grid__strategies=["budget", "ladder"]).runs()
+    trainings = {run.strategy: run.training for run in runs}
+    assert trainings["budget"].epochs.dense == 9
+    assert trainings["budget"].optimiser == Sgd()
+    assert trainings["ladder"] == trainings["dense"] == Training()
+
+
+@pytest.mark.parametrize(
+    "goal", [{"unit": "parameters"}, {"unit": "multiplications"}, {"inputs": True}]
+)
+def test_what_is_left_is_not_known_beforehand_in_other_units_or_with_inputs(goal):
+    run = of_budget(study(strategies__budget={"goal": goal}))
+    assert (run.target, run.keep, run.dense) == (0.5, None, False)
+
+
+def test_nodes_are_counted_in_the_layers_that_may_be_pruned():
+    made = study(strategies__budget={"goal": {"layers": ["hidden2"]}}, grid__keep=[2])
+    kept = {(run.label, run.target): run.keep for run in made.runs() if not run.dense}
+    assert kept == {
+        ("w8", 0.5): 4,
+        ("w8", 0.75): 2,  # also asked for as a number of nodes
+        ("w16", 0.5): 8,
+        ("w16", 0.75): 4,
+        ("w16", 1 - 2 / 16): 2,
+    }
+
+
+def test_a_network_like_another_waits_for_it():
+    """Runs that need the shape of others are in jobs of their own, after them."""
+    made = study(
+        strategies__small={"kind": "scratch", "like": "budget"},
+        grid__strategies=["small", "budget"],
+    )
+    waiting = {run.name: run.like for run in made.runs() if run.like is not None}
+    assert waiting["single_b-w8-p50-small-s2"] == "single_b-w8-p50-budget-s2"
+    assert len(waiting) == 2 * 2 * 2
+    chunks = [[run.like is not None for run in chunk.runs] for chunk in made.chunks()]
+    assert all(len(set(chunk)) == 1 for chunk in chunks)
+    assert [chunk[0] for chunk in chunks] == sorted(chunk[0] for chunk in chunks)
+
+
+def test_runs_of_one_training_are_in_one_job():
+    made = study(
+        strategies__budget={"one_training": True},
+        grid__targets=[0, 0.25, 0.5, 0.75],
+        grid__runs_per_job=2,
+    )
+    runs = [run for run in made.runs() if not run.dense]
+    assert {run.stops for run in runs} == {(0.25, 0.5, 0.75)}
+    assert {run.trunk for run in runs} == {
+        f"single_b-{label}-trunk-budget-s{seed}" for label in ("w8", "w16") for seed in (1, 2)
+    }
+    places = {run.name: chunk.name for chunk in made.chunks() for run in chunk.runs}
+    for trunk in {run.trunk for run in runs}:
+        assert len({places[run.name] for run in runs if run.trunk == trunk}) == 1
+
+
+def test_other_strategies_share_no_training():
+    (run, *_) = (run for run in study().runs() if not run.dense)
+    assert (run.stops, run.trunk) == ((), run.name)
+
+
+@pytest.mark.parametrize(
+    ("how", "cuts"),
+    [
+        (Gated(), {8: 1.0}),
+        (OneShot(), {8: 1.0}),
+        (Iterative(rounds=3), {2: 1 / 3, 4: 2 / 3, 6: 1.0}),
+        (Iterative(rounds=1), {2: 1.0}),
+        (Iterative(rounds=12), {2: 1 / 6, 3: 2 / 6, 4: 3 / 6, 5: 4 / 6, 6: 5 / 6, 7: 1.0}),
+        (Scratch(), {}),
+        (Dense(), {}),
+    ],
+)
+def test_cuts_come_before_their_epochs(how, cuts):
+    """2 dense epochs and 6 gated ones."""
+    found = how.cuts(Epochs(dense=2, gated=6))
+    assert found == pytest.approx(cuts)
+
+
 def test_shards_hold_the_jets_and_share_no_event_number():
     made = Generate(jets=1001, mix={"ttbar": 3, "zprime": 1}, shard_jets=300)
     shards = made.shards()
@@ -129,6 +253,72 @@ def test_shards_hold_the_jets_and_share_no_event_number():
         (
             {"samples__single_b": {"card": "a", "split": {"train": 9}}},
             "samples.single_b.split: train, val and test are tenths of the events",
+        ),
+        ({"strategies__budget": None}, "strategies.budget: input should be a valid dictionary"),
+        (
+            {"strategies__budget": {"kind": "gatd"}},
+            "strategies.budget: kind should be gated, dense",
+        ),
+        (
+            {"strategies__budget": {"kind": "one_shot", "gate": {"kind": "budget"}}},
+            "no key 'strategies.budget.gate'",
+        ),
+        (
+            {"strategies__budget": {"kind": "one_shot", "criterion": "taylr"}},
+            "strategies.budget.criterion: input should be 'magnitude', 'taylor' or 'random'",
+        ),
+        (
+            {"strategies__budget": {"kind": "iterative", "rounds": 0}},
+            "strategies.budget.rounds: input should be greater than or equal to 1",
+        ),
+        (
+            {"strategies__budget": {"kind": "scratch", "like": "lader"}},
+            "strategies.budget.like: no other strategy 'lader' in grid",
+        ),
+        (
+            {"strategies__budget": {"kind": "scratch", "like": "budget"}},
+            "strategies.budget.like: no other strategy 'budget' in grid",
+        ),
+        (
+            {"strategies__budget": {"one_training": True, "gate": {"kind": "sigmoid"}}},
+            "strategies.budget: one_training needs a gate with a budget that falls (budget, "
+            "straight_through), not sigmoid",
+        ),
+        (
+            {"strategies__budget": {"ratchet": 0}},
+            "strategies.budget.ratchet: input should be greater than or equal to 1",
+        ),
+        (
+            {"strategies__budget": {"loss": {"kind": "squard"}}},
+            "strategies.budget.loss: input tag 'squard'",
+        ),
+        (
+            {"strategies__budget": {"goal": {"layers": ["hiden1"]}}},
+            "goal.layers: no layer 'hiden1'; nearest: 'hidden1'",
+        ),
+        (
+            {"strategies__budget": {"goal": {"layers": ["hidden1", "hidden1"]}}},
+            "strategies.budget.goal.layers: 'hidden1' stands twice",
+        ),
+        (
+            {"strategies__budget": {"goal": {"unit": "parameters", "scope": "layer"}}},
+            "strategies.budget.goal: scope: layer counts nodes; parameters are shared",
+        ),
+        (
+            {"strategies__budget": {"goal": {"unit": "flops"}}},
+            "strategies.budget.goal.unit: input should be 'nodes', 'parameters' or 'mult",
+        ),
+        (
+            {"strategies__budget": {"goal": {"floor": 5}}},
+            "asks to keep 8 nodes; its network has 16 and needs at least 10, 5 in each layer",
+        ),
+        (
+            {"strategies__budget": {"epochs": {"gated": 0}}},
+            "strategies.budget.epochs.gated: input should be greater than or equal to 1",
+        ),
+        (
+            {"strategies__dense": {}},
+            "strategies.dense: this is the name of the reference; choose another",
         ),
         ({"samples__single_b": {}}, "key 'samples.single_b.card' is missing"),
         ({"study": "my study; rm"}, "study: string should match pattern"),

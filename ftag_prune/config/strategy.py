@@ -107,12 +107,14 @@ class Iterative(_Criterion):
 
     def cuts(self, epochs: Epochs) -> dict[int, float]:
         """One cut at the beginning of each round; the last one is followed by the tuned epochs."""
-        starts = [epochs.dense + round(i * epochs.gated / self.rounds) for i in range(self.rounds)]
+        starts = [epochs.dense + i * epochs.gated // self.rounds for i in range(self.rounds)]
         return {start: (index + 1) / self.rounds for index, start in enumerate(starts)}
 
 
 def _kind(content: Any) -> str:
-    return str(content.get("kind", "gated") if isinstance(content, dict) else content.kind)
+    """What a strategy calls itself; gated if it says nothing."""
+    found = content.get("kind") if isinstance(content, dict) else getattr(content, "kind", None)
+    return "gated" if found is None else str(found)
 
 
 Strategy = Annotated[
@@ -121,5 +123,9 @@ Strategy = Annotated[
     | Annotated[Scratch, Tag("scratch")]
     | Annotated[OneShot, Tag("one_shot")]
     | Annotated[Iterative, Tag("iterative")],
-    Discriminator(_kind),
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="kind should be gated, dense, scratch, one_shot or iterative",
+    ),
 ]

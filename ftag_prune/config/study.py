@@ -42,6 +42,8 @@ class Study(Spec):
         for task in self.samples:
             if task not in TASKS:
                 raise ValueError(f"samples: no task '{task}'{nearest(task, TASKS)}")
+        if "dense" in self.strategies:
+            raise ValueError("strategies.dense: this is the name of the reference; choose another")
         for key, grid in zip(_keys(len(self.more)), self.grids, strict=True):
             self._fits_grid(key, grid)
         self.runs()
@@ -77,10 +79,11 @@ class Study(Spec):
                 )
             chosen = self.strategies[name]
             like = chosen.like if isinstance(chosen, Scratch) else None
-            if like is not None and like not in grid.strategies:
+            others = [one for one in grid.strategies if one != name]
+            if like is not None and like not in others:
                 raise ValueError(
-                    f"strategies.{name}.like: no strategy '{like}' in {key}"
-                    f"{nearest(like, grid.strategies)}"
+                    f"strategies.{name}.like: no other strategy '{like}' in {key}"
+                    f"{nearest(like, others)}"
                 )
 
     @property
