@@ -65,6 +65,9 @@ class Vgg(Spec):
     )
     pixels: int = Field(32, ge=32, multiple_of=32, description="of an image in each direction")
     reach: float = Field(1.0, gt=0, description="half the width of an image, in Δη and Δφ")
+    aligned: bool = Field(
+        default=True, description="turn and mirror each jet to the long axis of its pt"
+    )
     position: tuple[str, str] = Field(("deta", "dphi"), description="track inputs with Δη and Δφ")
     weight: str = Field("log_ptfrac", description="track input with the share of the jet's pt")
     log_weight: bool = Field(default=True, description="the weight is a logarithm")

@@ -16,7 +16,7 @@ from ftag_prune.export import export
 from ftag_prune.goal import Goal
 from ftag_prune.model import About, Model, load_model, save_model
 from ftag_prune.networks import build, cost_of, track_columns
-from ftag_prune.networks.vgg import jet_images
+from ftag_prune.networks.vgg import aligned, jet_images
 from ftag_prune.selection import shares
 from ftag_prune.shadow import gated, parts_of
 from ftag_prune.spec import validated
@@ -177,7 +177,7 @@ def test_images_by_hand():
 
 
 def test_images_of_the_network_pick_their_inputs_by_name():
-    network, batch = vgg(reach=0.5), jets(5)
+    network, batch = vgg(reach=0.5, aligned=False), jets(5)
     at = {name: TRACKS.index(name) for name in TRACKS}
     pixels = np.zeros((5, 4, 32, 32))
     for jet, slot in itertools.product(range(5), range(SLOTS)):
@@ -194,6 +194,32 @@ def test_images_of_the_network_pick_their_inputs_by_name():
     )
     found = network.images(*network.arguments(batch)).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def turned(tracks, angle, mirrored):
+    sine, cosine = np.sin(angle), np.cos(angle)
+    matrix = torch.tensor([[cosine, -sine], [sine, cosine]], dtype=torch.float32)
+    matrix = matrix * (-1 if mirrored else 1)
+    return torch.cat([tracks[..., :2] @ matrix, tracks[..., 2:]], dim=2)
+
+
+@pytest.mark.parametrize(("angle", "mirrored"), [(0.3, False), (2.0, True), (np.pi, False)])
+def test_aligned_jets_do_not_know_how_they_were_turned(angle, mirrored):
+    rng = torch.Generator().manual_seed(0)
+    tracks = torch.rand(20, SLOTS, 4, generator=rng) - torch.tensor([0.5, 0.5, 0.0, 0.0])
+    valid = torch.rand(20, SLOTS, generator=rng) < 0.7
+    valid[3], valid[4, 1:] = False, False
+    for other in (turned(tracks, angle, mirrored), tracks * torch.tensor([1.0, -1, 1, 1])):
+        found, same = aligned(tracks, valid), aligned(other, valid)
+        torch.testing.assert_close(found[valid], same[valid], rtol=1e-4, atol=1e-5)
+
+
+def test_the_long_axis_of_the_pt_lies_along_eta():
+    tracks, valid = one_jet((0.3, 0.4, 1.0, 0), (-0.6, -0.8, 0.1, 1), (torch.nan, 0, 1, 2))
+    found = aligned(tracks, valid)[0]
+    expected = torch.tensor([[0.5, 0, 1, 0], [-1, 0, 0.1, 1]])
+    torch.testing.assert_close(found[:2], expected, rtol=0, atol=1e-6)
+    assert found[2, :2].isnan().any()
 
 
 def test_a_weight_need_not_be_a_logarithm():

@@ -14,7 +14,7 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.networks.layer import Axis, Layer, Network
 from ftag_prune.tensors import Jets
 
-__all__ = ["VggNetwork", "jet_images"]
+__all__ = ["VggNetwork", "aligned", "jet_images"]
 
 # Tracks with a thousandth of the jet's pt and more stand out from an empty pixel.
 _PT_SCALE = 1000.0
@@ -58,6 +58,30 @@ def jet_images(tracks: Tensor, valid: Tensor, *, pixels: int, reach: float) -> T
         further / number.clamp(min=1),
     ]
     return torch.cat(filled, dim=1).view(jets, pixels, pixels, -1).movedim(3, 1)
+
+
+def aligned(tracks: Tensor, valid: Tensor) -> Tensor:
+    """Tracks, turned so that the long axis of their pt lies along Δη, and mirrored to one side.
+
+    Both Δη and Δφ then have a mean, weighted with pt, that is not negative: what a network would
+    have to learn about turned and mirrored jets is taken out (Cogan et al., arXiv:1407.5675).
+
+    Parameters
+    ----------
+    tracks, valid : as in `jet_images`; the same comes back, in other places
+    """
+    eta, phi, share = tracks[..., 0], tracks[..., 1], tracks[..., 2]
+    known = valid & (eta + phi + share).isfinite()
+    x, y, weight = (torch.where(known, one, 0.0) for one in (eta, phi, share))
+    cross = (weight * x * y).sum(1, keepdim=True)
+    spread = (weight * (x * x - y * y)).sum(1, keepdim=True)
+    angle = 0.5 * torch.atan2(2 * cross, spread)  # (jets, 1)
+    sine, cosine = angle.sin(), angle.cos()
+    sides = []
+    for x_share, y_share in ((cosine, sine), (-sine, cosine)):
+        negative = (weight * (x_share * x + y_share * y)).sum(1, keepdim=True) < 0
+        sides.append((x_share * eta + y_share * phi) * torch.where(negative, -1.0, 1.0))
+    return torch.cat([torch.stack(sides, dim=2), tracks[..., 2:]], dim=2)
 
 
 class VggNetwork(Network):
@@ -115,6 +139,8 @@ class VggNetwork(Network):
         chosen = tracks.index_select(2, self.columns)
         if self.architecture.log_weight:
             chosen[..., 2] = chosen[..., 2].exp()
+        if self.architecture.aligned:
+            chosen = aligned(chosen, valid)
         return jet_images(
             chosen, valid, pixels=self.architecture.pixels, reach=self.architecture.reach
         )
