@@ -206,15 +206,33 @@ def _candidates(network: nn.Module, graph: Any) -> Iterator[tuple[str, Layer | s
         if isinstance(module, Attention):
             yield name, module.layer(name)
         elif isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and module not in seen:
-            nodes = graph.get_pruner_of_module(module).get_out_channels(module)
-            try:
-                items = _group(graph, module, list(range(nodes))).items
-            except _REFUSED as error:
-                yield name, f"torch-pruning cannot follow its nodes ({error!r})"
-                continue
-            makers = [item.dep.target for item in items if _makes(graph, item)]
-            seen.update(one.module for one in makers if one.type in _PRODUCERS)
-            yield name, _obstacle(items, makers) or _layer(network, graph, module, items, nodes)
+            reached = _reached(graph, module)
+            makers = [
+                node
+                for node, cut in reached
+                if node.type in _PRODUCERS and graph.is_out_channel_pruning_fn(cut)
+            ]
+            seen.update(one.module for one in makers)
+            inside = [node for node, _ in reached]
+            yield name, _obstacle(inside, makers) or _layer(network, graph, module)
+
+
+def _reached(graph: Any, module: nn.Module) -> list[tuple[Any, Any]]:
+    """What must be cut with outputs of a module, and how, whatever their indices.
+
+    The indices come later: torch-pruning 1.6.1 follows them for ever through a split whose pieces
+    are added to the whole.
+    """
+    ways = [(graph.module2node[module], graph.get_pruner_of_module(module).prune_out_channels)]
+    reached: dict[tuple[Any, Any], None] = {}  # in the order of the way
+    while ways:
+        node, cut = way = ways.pop()
+        if way not in reached:
+            reached[way] = None
+            ways.extend(
+                (one.target, one.handler) for one in node.dependencies if one.is_triggered_by(cut)
+            )
+    return list(reached)
 
 
 def _group(graph: Any, module: nn.Module, gone: list[int]) -> Any:
@@ -228,13 +246,13 @@ def _makes(graph: Any, item: Any) -> bool:
     return bool(graph.is_out_channel_pruning_fn(item.dep.handler))
 
 
-def _obstacle(items: Sequence[Any], makers: Sequence[Any]) -> str:
-    """Why the nodes of a group must stay, from the kinds of what they meet; empty if they need not.
+def _obstacle(inside: Sequence[Any], makers: Sequence[Any]) -> str:
+    """Why nodes must stay, from the kinds of what they meet; empty if they need not.
 
     Concatenations are among the kinds that are left out: an `Axis` knows no offset.
     """
     kinds = {*_PRODUCERS, _Type.BN, _Type.PRELU, _Type.ELEMENTWISE, _Type.RESHAPE}
-    for node in (item.dep.target for item in items):
+    for node in inside:
         if node.type == _Type.OUTPUT:
             return "its nodes are outputs of the network"
         if node.type not in kinds:
@@ -243,8 +261,7 @@ def _obstacle(items: Sequence[Any], makers: Sequence[Any]) -> str:
             return f"its nodes meet {node.name}, whose weights are computed"
         if node.type == _Type.CONV and node.module.groups > 1:
             return f"its nodes meet {node.name}, a convolution in groups"
-    inside = {item.dep.target for item in items}
-    if _late_norm([one for one in makers if one.type in _PRODUCERS], inside):
+    if _late_norm(makers, set(inside)):
         return "a batch norm follows the activation of its nodes"
     return ""
 
@@ -275,10 +292,10 @@ def _activates(node: Any) -> bool:
     return node.type == _Type.ELEMENTWISE and not node.grad_fn.name().startswith(_BEFORE)
 
 
-def _layer(
-    network: nn.Module, graph: Any, root: nn.Module, items: Sequence[Any], nodes: int
-) -> Layer | str:
-    """The layer of a group of modules, or the reason why there is none."""
+def _layer(network: nn.Module, graph: Any, root: nn.Module) -> Layer | str:
+    """The layer that a module makes, or the reason why there is none."""
+    nodes = graph.get_pruner_of_module(root).get_out_channels(root)
+    items = _group(graph, root, list(range(nodes))).items
     names = {module: name for name, module in network.named_modules()}
     tensors = network.state_dict()
     order = {module: place for place, module in enumerate(names)}

@@ -2,7 +2,6 @@
 
 import logging
 from copy import deepcopy
-from itertools import permutations
 
 import pytest
 import torch
@@ -534,10 +533,18 @@ def test_nodes_that_others_see_in_parts_are_left_out(between, seen):
     assert layers == (dense("second", 5, "last"),)
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4)))[1:])
-def test_nodes_in_another_order_are_left_out(order):
-    turned = Called(lambda x: x.relu() if x.shape[1] < 4 else x.relu()[:, list(order)])
-    layers = layers_of(Through(turned, nodes=4, seen=4), (torch.randn(9, 4),))
+ORDERS = {
+    "backwards": lambda x: x.flip(1),
+    "in a circle": lambda x: x.roll(1, dims=1),
+    "by half": lambda x: x.roll(x.shape[1] // 2, dims=1),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("nodes", range(2, 13))
+def test_nodes_in_another_order_are_left_out(order, nodes):
+    turned = Called(lambda x: ORDERS[order](x).relu())
+    layers = layers_of(Through(turned, nodes=nodes, seen=nodes), (torch.randn(9, 4),))
     assert layers == (dense("second", 5, "last"),)
 
 
@@ -558,10 +565,43 @@ def test_computed_weights_are_left_out(caplog):
     assert "whose weights are computed" in caplog.text
 
 
-def test_where_torch_pruning_is_lost_nodes_are_left_out():
-    lost = Called(lambda x: x.split(3, dim=-1)[0].sum(dim=-1, keepdim=True) + x)
-    layers = layers_of(Through(lost), (torch.randn(9, 4),))
+@pytest.mark.parametrize(
+    "lost",
+    [
+        lambda x: sum(x.split(1, dim=1)[:2]) + x,  # torch-pruning would never come back
+        lambda x: (x.split(3, dim=1)[0].sum(dim=1, keepdim=True) + x).repeat(1, 2)[:, :6],
+    ],
+)
+def test_where_torch_pruning_is_lost_nodes_are_left_out(lost):
+    layers = layers_of(Through(Called(lost)), (torch.randn(9, 4),))
     assert layers == (dense("second", 5, "last"),)
+
+
+def test_a_convolution_in_groups_keeps_its_nodes(caplog):
+    network = nn.Sequential(
+        nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Conv2d(4, 6, 1, groups=2), nn.ReLU(), nn.Conv2d(6, 3, 1)
+    )
+    with caplog.at_level(logging.INFO), pytest.raises(FtagPruneError, match="has no nodes"):
+        layers_of(network, image(3))
+    assert "0 is kept whole: its nodes meet 2 (Conv2d(" in caplog.text
+    assert "2 is kept whole: its nodes meet 2 (Conv2d(" in caplog.text
+
+
+def test_what_makes_the_nodes_stands_first_wherever_it_was_written():
+    class Backwards(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.first = nn.BatchNorm1d(6), nn.Linear(4, 6)
+            self.last = nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.last(self.norm(self.first(x)).relu())
+
+    module, x = lived(Backwards()), (torch.randn(9, 4),)
+    (layer,) = layers_of(module, x)
+    assert layer.name == "first"
+    assert layer.made[0] == Axis("first.weight", 0)
+    assert compacted(module, x, (layer,), ((1, 3),)).norm.num_features == 2
 
 
 def test_batch_norm_before_the_activation_is_part_of_what_makes_the_nodes():

@@ -62,7 +62,7 @@ class Attention(nn.Module):
         if valid is None:
             return self._mixed(x, None)
         any_track = valid.any(dim=1, keepdim=True)  # (jets, 1)
-        # A softmax over nothing is NaN, and so would be its gradient: such a jet looks at all of
+        # A softmax over nothing is 0/0, whatever a backend makes of it: such a jet looks at all of
         # its empty slots, and what it has seen is multiplied by zero.
         seen = (valid | ~any_track)[:, None, None, :]  # (jets, heads, from, to)
         x = x.masked_fill(~valid[:, :, None], 0.0)
