@@ -755,3 +755,10 @@ def test_layers_of_another_network_are_one_sentence():
         compacted(module, x, (dense("1", 6, "3"),), ((0,),))
     with pytest.raises(FtagPruneError, match=r"'0.weight' has 6 entries along dimension 0, not 7"):
         compacted(module, x, (dense("0", 7, "3"),), ((0,),))
+
+
+def test_coupled_nodes_are_looked_at_once(caplog):
+    with caplog.at_level(logging.INFO):
+        layers_of(lived(Residual()), image(3))
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["head is kept whole: its nodes are outputs of the network"]
