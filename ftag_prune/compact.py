@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ftag_prune.networks import Axis, Layer, Network
+from ftag_prune.networks import Layer, Network
 from ftag_prune.selection import Kept
 from ftag_prune.shadow import by_layer, folded, gated
 from ftag_prune.tensors import Jets
 
-__all__ = ["closed", "compact", "cut", "difference", "entries"]
+__all__ = ["closed", "compact", "cut", "difference"]
 
 
 def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
@@ -24,22 +24,16 @@ def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
     return torch.cat(hard)
 
 
-def entries(axis: Axis, nodes: int, kept: Tensor) -> Tensor:
-    """Indices along an axis of `nodes` nodes that belong to the kept ones (kept,)."""
-    place = torch.arange(axis.outer * nodes * axis.inner).view(axis.outer, nodes, axis.inner)
-    return place[:, kept].flatten()
-
-
 def cut(tensors: Mapping[str, Tensor], layers: Sequence[Layer], kept: Kept) -> dict[str, Tensor]:
     """Take the kept nodes out of tensors named and shaped as the network's own.
 
     Works for weights and for what an optimiser remembers of them alike.
     """
     taken = dict(tensors)
-    for layer, index in zip(layers, _indices(kept), strict=True):
+    for layer, chosen in zip(layers, kept, strict=True):
         for axis in (*layer.made, *layer.used):
             if axis.tensor in taken:
-                where = entries(axis, layer.nodes, index)
+                where = axis.entries(layer.nodes, chosen)
                 taken[axis.tensor] = taken[axis.tensor].index_select(axis.dim, where)
     return taken
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ftag_prune.architecture import Mlp
-from ftag_prune.compact import closed, compact, cut, difference, entries
+from ftag_prune.compact import closed, compact, cut, difference
 from ftag_prune.cost import of_nodes
 from ftag_prune.goal import Goal
 from ftag_prune.networks import Axis, build
@@ -117,4 +117,4 @@ def test_cut_follows_weights_and_what_is_remembered_of_them():
 )
 def test_nodes_have_their_entries_along_an_axis(axis, expected):
     """The second and the fourth of four nodes."""
-    assert entries(axis, 4, torch.tensor([1, 3])).tolist() == expected
+    assert axis.entries(4, [1, 3]).tolist() == expected

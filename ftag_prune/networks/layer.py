@@ -28,6 +28,11 @@ class Axis(NamedTuple):
     outer: int = 1
     inner: int = 1
 
+    def entries(self, nodes: int, chosen: Sequence[int]) -> Tensor:
+        """Indices along the dimension that belong to the chosen ones of so many nodes."""
+        place = torch.arange(self.outer * nodes * self.inner).view(self.outer, nodes, self.inner)
+        return place[:, torch.tensor(chosen, dtype=torch.long)].flatten()
+
 
 class Layer(NamedTuple):
     """Nodes that stand side by side: which tensors make them, and which use them.
