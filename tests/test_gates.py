@@ -183,8 +183,8 @@ def test_no_direction_changes_the_cost():
 
 @given(theta=thetas, progress=st.floats(0, 1), target=st.floats(0.1, 0.9))
 def test_straight_through_opens_whole_nodes_at_once(theta, progress, target):
-    gate = StraightThrough()
-    aim = Aim(progress, len(theta) - round(target * len(theta)), of_nodes([len(theta)]))
+    gate, nodes = StraightThrough(), len(theta)
+    aim = Aim(progress, max(1, nodes - round(target * nodes)), of_nodes([nodes]))
     values = gate.values(theta, aim)
     assert set(values.tolist()) <= {0.0, 1.0}
     assert int(values.sum()) == math.ceil(gate.least(aim) - 1e-6)
