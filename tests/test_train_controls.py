@@ -69,9 +69,9 @@ def test_a_small_network_trains_in_all_epochs_from_its_seed_alone():
     assert same(start(run, described()).network, fresh)
 
 
-@pytest.mark.parametrize("goal", [Goal(scope="layer"), Goal(layers=("hidden2",)), Goal(floor=3)])
+@pytest.mark.parametrize("goal", [Goal(scope="layer"), Goal(layers=("hidden2",)), Goal(floor=4)])
 def test_a_small_network_serves_the_goal(goal):
-    keep, whole = 7, 12 if goal.layers else 28
+    keep, whole = 8, 12 if goal.layers else 28
     run = controlled(Scratch, keep=keep, goal=goal, changes={"target": 1 - keep / whole})
     done = fitted(run)
     left = sizes(done)[1:] if goal.layers else sizes(done)
