@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from ftag_prune.selection import Kept
 from ftag_prune.shadow import by_layer, folded, gated
 from ftag_prune.tensors import Jets
 
-__all__ = ["closed", "compact", "cut", "difference"]
+__all__ = ["closed", "compact", "cut", "difference", "rounding"]
 
 
 def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
@@ -65,6 +66,25 @@ def difference(
     gap = float((masked - small(*small.arguments(jets))).abs().max())
     network.train(training), small.train(training)
     return gap
+
+
+@torch.no_grad()
+def rounding(
+    network: Network, layers: Sequence[Layer], gates: Tensor, kept: Kept, jets: Jets
+) -> float:
+    """Largest |difference| of a logit between float32 and float64 in the gated network itself.
+
+    Large logits of wide networks round by more than small ones, in whatever order one sums.
+    """
+    exact = deepcopy(network).double().eval()
+    hard = closed(gates, layers, kept)
+    arguments = network.arguments(jets)
+    doubles = tuple(one.double() if one.is_floating_point() else one for one in arguments)
+    precise = gated(exact, layers, hard.double(), doubles)
+    training = network.training
+    plain = gated(network.eval(), layers, hard, arguments)
+    network.train(training)
+    return float((plain - precise).abs().max())
 
 
 def _indices(kept: Kept) -> list[Tensor]:

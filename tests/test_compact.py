@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ftag_prune.architecture import Mlp
-from ftag_prune.compact import closed, compact, cut, difference
+from ftag_prune.compact import closed, compact, cut, difference, rounding
 from ftag_prune.cost import of_nodes
 from ftag_prune.goal import Goal
 from ftag_prune.networks import Axis, build
@@ -55,6 +55,22 @@ def test_difference_sees_a_wrong_network():
         small.linear[1].weight += 1e-3
     jets = jets_of(torch.randn(100, 4))
     assert difference(network, layers, torch.ones(11), kept, small, jets) > 1e-5
+
+
+def test_large_logits_round_by_more_and_rounding_says_by_how_much():
+    """The same weights, a thousand times as large at the end: so is all that float32 is off."""
+    network = build(Mlp(hidden=(64, 64)), mean=[0.0] * 4, std=[1.0] * 4, classes=3, seed=2)
+    layers, kept = layers_of(network), (tuple(range(40)), tuple(range(5, 60)))
+    gates, jets = torch.rand(128), jets_of(torch.randn(2000, 4))
+    small_logits = rounding(network, layers, gates, kept, jets)
+    with torch.no_grad():
+        network.linear[-1].weight *= 1024
+        network.linear[-1].bias *= 1024
+    large_logits = rounding(network, layers, gates, kept, jets)
+    assert large_logits == pytest.approx(1024 * small_logits, rel=1e-6)
+    small = compact(network, layers, gates, kept)
+    gap = difference(network, layers, gates, kept, small, jets)
+    assert 1e-5 < gap < 3 * large_logits
 
 
 def test_difference_leaves_both_networks_in_their_mode():
