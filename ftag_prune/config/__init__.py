@@ -1,6 +1,6 @@
 """A study: samples, grid, strategies; YAML to frozen objects, and the grid to named runs."""
 
-from ftag_prune.config.figures import Curves, Figures, Mechanisms, Onset
+from ftag_prune.config.figures import Curves, Figures, Mechanisms, Onset, Regrowth
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.run import Chunk, Run
 from ftag_prune.config.sample import (
@@ -33,6 +33,7 @@ __all__ = [
     "OneShot",
     "Onset",
     "Optimiser",
+    "Regrowth",
     "Resample",
     "Run",
     "Sample",

@@ -9,7 +9,7 @@ from pydantic import Field
 from ftag_prune.config.names import Name
 from ftag_prune.spec import Spec
 
-__all__ = ["Curves", "Figures", "Mechanisms", "Onset"]
+__all__ = ["Curves", "Figures", "Mechanisms", "Onset", "Regrowth"]
 
 Column = Literal["pruning_loss", "active", "pruned", "pressure", "fractional", "zero_gradient"]
 
@@ -49,6 +49,12 @@ class Mechanisms(_Chosen):
     soft: Name
 
 
+class Regrowth(_Chosen):
+    """Nodes that come back, epoch by epoch."""
+
+    strategies: tuple[Name, ...] = Field(min_length=1, max_length=8)
+
+
 class Figures(Spec):
     """What stands on every figure, and which figures there are beside the headline's."""
 
@@ -65,6 +71,7 @@ class Figures(Spec):
     curves: dict[Name, Curves] = Field(default={}, description="trainings against epochs")
     onset: Onset | None = None
     mechanisms: Mechanisms | None = None
-    regrowth: tuple[Name, ...] = Field(
-        default=(), max_length=8, description="strategies whose nodes come back"
+    regrowth: Regrowth | None = None
+    taggers: bool = Field(
+        default=True, description="rejection against pruned nodes, and ROC curves"
     )

@@ -39,6 +39,7 @@ def names(study: Study, task: Task) -> tuple[str, ...]:
     """Names of the figures of a task, the headline first."""
     kinds = ["pruned", "strategies", "roc"] if len(study.grid.strategies) > 1 else ["pruned", "roc"]
     wanted = study.figures
+    kinds = kinds if wanted.taggers else []
     return (
         *(f"{kind}-{one}" for kind in kinds for one in task.backgrounds),
         *(f"curves-{name}" for name in wanted.curves),

@@ -10,7 +10,7 @@ from ftag_prune import plots
 from ftag_prune.config import Curves, Gated, Run
 from ftag_prune.diagnose import ladder_onset, steps_to, tau, travel
 from ftag_prune.errors import ConfigError
-from ftag_prune.figures.drawing import Array, Drawing, Drawn, Epochs, epochs_of, texts
+from ftag_prune.figures.drawing import Array, Drawing, Drawn, Epochs, epochs_of, network_name, texts
 from ftag_prune.pressure import Fixed, Ladder
 from ftag_prune.record import read_csv
 
@@ -249,9 +249,17 @@ def _soft(drawing: Drawing, run: Run) -> plots.SoftSolution:
 
 def regrowth(drawing: Drawing, _name: str) -> Drawn:
     """Nodes that came back, epoch by epoch."""
-    runs = [drawing.run(name) for name in drawing.study.figures.regrowth]
+    wanted = drawing.study.figures.regrowth
+    if wanted is None:
+        raise ConfigError("figures.regrowth: this study asks for none")
+    runs = [
+        drawing.run(name, network=wanted.network, target=wanted.target)
+        for name in wanted.strategies
+    ]
     drawn = [_regrown(run.strategy, epochs_of(drawing, run).only("gated")) for run in runs]
-    lines = texts(drawing, f"{100 * runs[0].target:g} % to be pruned")
+    lines = texts(
+        drawing, f"{network_name(runs[0].label)}, {100 * runs[0].target:g} % to be pruned"
+    )
     fig, axes = plots.canvas_with_legend(1, lines=len(lines))
     plots.regrowth(axes[0], drawn)
     plots.atlas_label(axes[0], drawing.study.figures.label, lines=lines, above=True)
