@@ -479,6 +479,13 @@ def number(text, before):
     return float(re.search(re.escape(before) + r"\s*([\d.]+(?:e-?\d+)?)", text)[1])
 
 
+def test_what_never_moves_is_not_slow():
+    """Price above the median saliency, but coming to rest before one half: no dilution."""
+    now = seen("equilibrium: from the start")[-1]._replace(saliency_median=0.0)
+    assert verdict(now, onset=math.inf) == "equilibrium"
+    assert verdict(now, onset=1e6) == "dilution"
+
+
 def test_dilution_is_explained_and_its_remedy_acts():
     text = explained("dilution", keep=375, how={"gate": {"kind": "sigmoid", "start_value": 0.9}})
     assert "Asked: prune 75.0 % of the nodes (keep 375 of 1500) with 'mine'" in text
@@ -516,7 +523,7 @@ def test_equilibrium_names_the_pressure_that_moves_the_median():
 
 def test_each_remedy_for_the_soft_valley_has_a_number_or_a_name():
     text = explained("fractional")
-    assert "Solved without pruning: the mean gate is 0.2500" in text
+    assert "Solved without pruning: mean gate 0.2500, as L_pru wants" in text
     assert "100 % of the gates" in text
     assert "{kind: annealed}" in text
     assert "deepens this valley" in text

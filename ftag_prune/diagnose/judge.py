@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from ftag_prune.diagnose.predict import SOLVED, onset_epoch
@@ -35,7 +36,8 @@ def verdict(now: Symptoms, onset: float | None = None) -> Verdict:
     4. `saturation`: so many open gates have a gradient of exactly 0 that the missing nodes cannot
        come from the others, or the typical one is flat. Price and onset have no meaning then.
     5. `pruning`: the typical gate goes off within the gated epochs.
-    6. `equilibrium`: price at or below the median saliency; time alone would not help.
+    6. `equilibrium`: price at or below the median saliency, or what is predicted comes to rest
+       before one half; time alone would not help.
     7. `dilution`: it would go on, but too slowly.
 
     Without a pruning loss the budget falls by itself: 5 to 7 are `pruning`.
@@ -57,8 +59,9 @@ def verdict(now: Symptoms, onset: float | None = None) -> Verdict:
     foreseen = onset_epoch(now) if onset is None else onset
     if not now.pressed or (not solved and foreseen <= now.epochs):
         return "pruning"
-    # A saliency of nan (no node is on) holds nothing.
-    return "equilibrium" if now.price <= HOLDS * now.saliency_median else "dilution"
+    # A saliency of nan (no node is on) holds nothing. What will never move is not slow.
+    held = now.price <= HOLDS * now.saliency_median or math.isinf(foreseen)
+    return "equilibrium" if held else "dilution"
 
 
 def _movable(now: Symptoms) -> float:
