@@ -1,6 +1,6 @@
 """Taggers, built from their architecture, with the normalisation of the inputs inside."""
 
-from ftag_prune.networks.building import build, restored, track_columns
+from ftag_prune.networks.building import build, build_for, restored, track_columns
 from ftag_prune.networks.costs import cost_of
 from ftag_prune.networks.layer import Axis, Layer, Network
 from ftag_prune.networks.mlp import MlpNetwork
@@ -13,6 +13,7 @@ __all__ = [
     "Network",
     "VggNetwork",
     "build",
+    "build_for",
     "cost_of",
     "restored",
     "track_columns",

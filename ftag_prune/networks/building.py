@@ -12,8 +12,9 @@ from ftag_prune.errors import ConfigError, nearest
 from ftag_prune.networks.layer import Network
 from ftag_prune.networks.mlp import MlpNetwork
 from ftag_prune.networks.vgg import VggNetwork
+from ftag_prune.tensors import Description
 
-__all__ = ["build", "restored", "track_columns"]
+__all__ = ["build", "build_for", "restored", "track_columns"]
 
 
 def build(
@@ -44,6 +45,18 @@ def build(
             columns = track_columns(architecture, tracks)
             return VggNetwork(architecture, columns=columns, classes=classes)
         return _mlp(architecture, mean, std, classes)
+
+
+def build_for(about: Description, architecture: Architecture, *, seed: int = 0) -> Network:
+    """Network for prepared jets, with their normalisation, inputs and classes; as `build`."""
+    return build(
+        architecture,
+        mean=about.mean,
+        std=about.std,
+        classes=len(about.classes),
+        seed=seed,
+        tracks=about.track_inputs,
+    )
 
 
 def _mlp(

@@ -16,7 +16,7 @@ from ftag_prune import __version__
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
-from ftag_prune.networks import Network, build
+from ftag_prune.networks import Network, build_for
 from ftag_prune.record import checksum, digest, provenance, read_json, write_csv, write_json
 from ftag_prune.shadow import parts_of
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
@@ -210,7 +210,7 @@ def _summary(
 
 def _whole(run: Run, about: Description) -> Network:
     """The network before anything was cut."""
-    return build(run.network, mean=about.mean, std=about.std, classes=len(about.classes))
+    return build_for(about, run.network)
 
 
 def _node(trained: Trained, node: Node) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from ftag_prune.config import Adam, Gated, Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
-from ftag_prune.networks import Layer, Network, build
+from ftag_prune.networks import Layer, Network, build_for
 from ftag_prune.pressure import Memory
 from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
@@ -129,9 +129,7 @@ def start(run: Run, about: Description, *, like: Shape | None = None) -> State:
     ----------
     like : nodes of each layer of a network that is small from the start
     """
-    given = build(
-        run.network, mean=about.mean, std=about.std, classes=len(about.classes), seed=run.seed
-    )
+    given = build_for(about, run.network, seed=run.seed)
     goal = run.how.goal
     parts = parts_of(given, goal, target=run.target, keep=run.keep)
     network, frozen = given, None
@@ -164,13 +162,7 @@ def _small(
         like = dict(zip((layer.name for layer in layers), counts, strict=True))
     if "inputs" in like:
         raise TrainingError(f"{run.name}: scratch has all inputs; `like` names a run without some")
-    network = build(
-        run.network.resized(like),
-        mean=about.mean,
-        std=about.std,
-        classes=len(about.classes),
-        seed=run.seed,
-    )
+    network = build_for(about, run.network.resized(like), seed=run.seed)
     left = [layer.nodes for layer in prunable(network, run.how.goal)]
     return network, Frozen(None, cost_left(parts, left), 0.0)
 
