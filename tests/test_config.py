@@ -171,6 +171,8 @@ def test_a_network_like_another_waits_for_it():
     waiting = {run.name: run.like for run in made.runs() if run.like is not None}
     assert waiting["single_b-w8-p50-small-s2"] == "single_b-w8-p50-budget-s2"
     assert len(waiting) == 2 * 2 * 2
+    names = [chunk.name for chunk in made.chunks()]
+    assert len(set(names)) == len(names) > 2
     chunks = [[run.like is not None for run in chunk.runs] for chunk in made.chunks()]
     assert all(len(set(chunk)) == 1 for chunk in chunks)
     assert [chunk[0] for chunk in chunks] == sorted(chunk[0] for chunk in chunks)
@@ -180,8 +182,9 @@ def test_runs_of_one_training_are_in_one_job():
     made = study(
         strategies__budget={"one_training": True},
         grid__targets=[0, 0.25, 0.5, 0.75],
-        grid__runs_per_job=2,
+        grid__runs_per_job=4,
     )
+    assert max(len(chunk.runs) for chunk in made.chunks()) <= 4
     runs = [run for run in made.runs() if not run.dense]
     assert {run.stops for run in runs} == {(0.25, 0.5, 0.75)}
     assert {run.trunk for run in runs} == {
