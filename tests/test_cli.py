@@ -29,6 +29,7 @@ VERBS = [
     "prepare",
     "sample",
     "train",
+    "explain",
     "evaluate",
     "export",
     "summary",
