@@ -26,7 +26,8 @@ class Goal(Spec):
     )
     floor: int = Field(1, ge=1, description="nodes that every layer keeps at least")
     layers: tuple[str, ...] | None = Field(
-        None, min_length=1, description="names of the layers that may be pruned; default all hidden"
+        None,
+        description="names of layers that may be pruned; default all hidden; [] with inputs",
     )
     inputs: bool = Field(default=False, description="switch input features off as well")
 
@@ -42,7 +43,14 @@ class Goal(Spec):
     def _counts(self) -> Goal:
         if self.scope == "layer" and self.unit != "nodes":
             raise ValueError(f"scope: layer counts nodes; {self.unit} are shared between layers")
+        if self.layers == () and not self.inputs:
+            raise ValueError("layers: [] leaves nothing to prune; name some, or say inputs: true")
         return self
+
+    @property
+    def countable(self) -> bool:
+        """Whether nodes are counted whose number the architecture tells by itself."""
+        return self.unit == "nodes" and not self.inputs
 
 
 class Aim(NamedTuple):

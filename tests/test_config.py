@@ -304,6 +304,22 @@ def test_shards_hold_the_jets_and_share_no_event_number():
             "strategies.budget.goal.layers: 'hidden1' stands twice",
         ),
         (
+            {"strategies__budget": {"goal": {"layers": []}}},
+            "strategies.budget.goal: layers: [] leaves nothing to prune",
+        ),
+        (
+            {"strategies__budget": {"kind": "dense"}},
+            "strategies.budget: dense is no strategy; the target 0 in grid.targets is",
+        ),
+        (
+            {"grid__keep": [5], "strategies__budget": {"goal": {"unit": "parameters"}}},
+            "grid.keep counts nodes, the strategy 'budget' counts parameters",
+        ),
+        (
+            {"grid__keep": [5], "strategies__budget": {"goal": {"inputs": True}}},
+            "grid.keep counts nodes, the strategy 'budget' counts input features too",
+        ),
+        (
             {"strategies__budget": {"goal": {"unit": "parameters", "scope": "layer"}}},
             "strategies.budget.goal: scope: layer counts nodes; parameters are shared",
         ),

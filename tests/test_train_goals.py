@@ -106,6 +106,14 @@ def test_inputs_that_tell_nothing_are_dropped():
     assert set(done.kept["inputs"]) <= {0, 1}
 
 
+def test_inputs_alone_can_be_selected():
+    """The hidden nodes stay as they are: a feature selector."""
+    done = fitted(selecting(how=asking(inputs=True, layers=()), target=0.5))
+    assert {name: len(one) for name, one in done.kept.items()} == {"inputs": 2}
+    assert set(done.kept["inputs"]) == {0, 1}
+    assert done.network.architecture.hidden == selecting().network.hidden
+
+
 def test_a_run_tells_the_ranking_of_its_inputs(prepared, tmp_path):
     train_runs([selecting()], prepared, tmp_path)
     told = read_json(tmp_path / "run" / "run.json")

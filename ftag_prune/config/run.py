@@ -51,7 +51,7 @@ class Run(Spec):
                     f"run '{self.name}': goal.layers: no layer '{name}'{nearest(name, nodes)}"
                 )
         if self.keep is not None:
-            sizes = [nodes[name] for name in goal.layers or nodes]
+            sizes = [nodes[name] for name in (nodes if goal.layers is None else goal.layers)]
             least = sum(min(goal.floor, size) for size in sizes)
             if not least <= self.keep <= sum(sizes):
                 raise ValueError(

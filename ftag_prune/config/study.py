@@ -78,6 +78,15 @@ class Study(Spec):
                     f"{key}.strategies: no strategy '{name}'{nearest(name, self.strategies)}"
                 )
             chosen = self.strategies[name]
+            if isinstance(chosen, Dense):
+                raise ValueError(
+                    f"strategies.{name}: dense is no strategy; the target 0 in {key}.targets is"
+                )
+            if grid.keep and not chosen.goal.countable:
+                raise ValueError(
+                    f"{key}.keep counts nodes, the strategy '{name}' {_counted(chosen.goal)}; give "
+                    "targets, and keep in a grid of its own"
+                )
             like = chosen.like if isinstance(chosen, Scratch) else None
             others = [one for one in grid.strategies if one != name]
             if like is not None and like not in others:
@@ -164,6 +173,10 @@ class Study(Spec):
         return tuple(chunks)
 
 
+def _counted(goal: Goal) -> str:
+    return "counts input features too" if goal.unit == "nodes" else f"counts {goal.unit}"
+
+
 def _keys(more: int) -> list[str]:
     """YAML keys of the grids."""
     return ["grid", *(f"more.{index}" for index in range(more))]
@@ -192,9 +205,9 @@ def _name(place: _Place, asked: _Asked, strategy: str, seed: int) -> str:
 
 def _asked(grid: Grid, goal: Goal, network: Architecture) -> list[_Asked]:
     """Points of one strategy; numbers of nodes are known if no inputs are among them."""
-    sizes = [network.nodes.get(name, 0) for name in goal.layers or network.nodes]
-    nodes = sum(sizes)
-    known = goal.unit == "nodes" and not goal.inputs
+    layers = network.nodes if goal.layers is None else goal.layers
+    nodes = sum(network.nodes.get(name, 0) for name in layers)
+    known = goal.countable
     found = [
         _Asked(f"p{100 * target:g}", target, nodes - round(target * nodes) if known else None)
         for target in grid.targets
