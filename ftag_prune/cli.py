@@ -422,8 +422,8 @@ def firmware(
     _say(
         f"{made.folder}: on {made.jets:,} {kind} jets, {made.precision} and float32 differ by "
         f"{made.largest:.1e} in a probability ({made.usual:.1e} at 99.9 %); the most probable "
-        f"class is the same for {100 * made.agreement:.2f} %; {100 * made.clipped:.2g} % of the inputs "
-        "were clipped"
+        f"class is the same for {100 * made.agreement:.2f} %; {100 * made.clipped:.2g} % of the "
+        "inputs were clipped"
     )
 
 
