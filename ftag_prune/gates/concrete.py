@@ -20,9 +20,9 @@ class HardConcrete(Gating):
     """Louizos, Welling and Kingma, arXiv:1712.01312: a stretched concrete variable, clipped.
 
     ``s = sigmoid((logit(u) + theta) / temperature)`` with u uniform, stretched to (low, high) and
-    clipped to [0, 1], so that exact zeros and ones are drawn (eq. 10-11); the pruning loss counts
-    P(z > 0) = sigmoid(theta - temperature log(-low / high)) (eq. 12); at rest
-    ``z = clip(sigmoid(theta) (high - low) + low, 0, 1)`` (eq. 13). theta is the paper's log alpha;
+    clipped to [0, 1], so that exact zeros and ones are drawn (eq. 10); the pruning loss counts
+    P(z > 0) = sigmoid(theta - temperature log(-low / high)); at rest
+    ``z = clip(sigmoid(theta) (high - low) + low, 0, 1)``. theta is the paper's log alpha;
     `limit` clamps it, or saturation would bring its slope to zero.
     """
 
