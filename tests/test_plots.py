@@ -384,6 +384,8 @@ class TestHistory:
             fig, axes = plots.canvas_of_four()
             plots.history(axes, [run])
             check_layout(fig)
+        assert [text.get_text() for text in axes[3].texts] == ["no pruning loss acts"]
+        assert not len(axes[3].get_yticks())
 
     def test_wrong_number_of_axes(self) -> None:
         with pytest.raises(FtagPruneError, match="a history needs 4 axes, found 1"):

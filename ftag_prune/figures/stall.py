@@ -47,13 +47,14 @@ def _runs(drawing: Drawing, wanted: Curves) -> dict[str, Run]:
 def _curve(drawing: Drawing, name: str, run: Run) -> plots.EpochCurve:
     found = epochs_of(drawing, run).only("dense", "gated")
     gated = np.array([phase == "gated" for phase in found.phase])
+    pressed = gated & (isinstance(run.how, Gated) and run.how.pressed)
     return plots.EpochCurve(
         name,
         epoch=found["epoch"],
         pruning_loss=np.where(gated, found["pruning_loss"], np.nan),
         active=found["active"],
         pruned=found["pruned"],
-        pressure=np.where(gated, found["pressure"], np.nan),
+        pressure=np.where(pressed, found["pressure"], np.nan),
         fractional=np.where(gated, found["fractional"], np.nan),
         zero_gradient=np.where(gated, found["zero_gradient"], np.nan),
     )

@@ -172,6 +172,12 @@ def _scales(axes: Sequence[Axes], runs: Sequence[History]) -> None:
     axes[2].set_ylim(0, 1.05)
     pressure = np.concatenate([run.pressure for run in runs])
     pressure = pressure[np.isfinite(pressure)]
+    if not len(pressure):
+        axes[3].annotate(
+            "no pruning loss acts", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4"
+        )
+        axes[3].set_yticks([])
+        return
     positive = pressure[pressure > 0]
     if len(positive) < len(pressure):
         axes[3].set_yscale("symlog", linthresh=float(positive.min(initial=1.0)))
