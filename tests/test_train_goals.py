@@ -11,6 +11,7 @@ from ftag_prune.gates import Annealed, HardConcrete, HardSigmoid, Sigmoid, Strai
 from ftag_prune.goal import Goal
 from ftag_prune.model import load_model
 from ftag_prune.pressure import Fixed
+from ftag_prune.pruning_loss import Squared
 from ftag_prune.record import read_json
 from ftag_prune.selection import shares
 from ftag_prune.shadow import gated, parts_of, prunable
@@ -195,10 +196,22 @@ def seen(monkeypatch):
     return found
 
 
+def pressed(**changes):
+    """Exact gates with a pressure beside them: hard gates have no binarising term to feel."""
+    return how(gate=StraightThrough(), loss=Squared(binarise=1e-6), **changes)
+
+
+def test_a_budget_by_construction_is_not_pressed(seen):
+    done = fitted(a_run(how=how(gate=StraightThrough())))
+    assert not seen
+    rows = [row for row in done.history if row["phase"] == "gated"]
+    assert rows[-1]["pruning_loss"] == 0
+    assert rows[0]["pruning_loss"] > 0
+
+
 def test_a_pressure_sees_the_unit_that_is_asked_for(seen):
     """Half of the nodes is a quarter of the parameters: it must not go on from there."""
-    goal = Goal(unit="parameters")
-    run = a_run(how=how(gate=StraightThrough(), goal=goal), keep=None, target=0.75)
+    run = a_run(how=pressed(goal=Goal(unit="parameters")), keep=None, target=0.75)
     done = fitted(run)
     last, whole = seen[-1], 310
     assert last.target == 1 - 78 / whole  # 310 - round(232.5)
@@ -208,7 +221,7 @@ def test_a_pressure_sees_the_unit_that_is_asked_for(seen):
 
 def test_a_pressure_is_asked_for_whole_nodes(seen):
     """A target of 0.9 of 28 nodes is met when 25 are off: 25.2 can not be."""
-    fitted(a_run(how=how(gate=StraightThrough()), keep=None, target=0.9))
+    fitted(a_run(how=pressed(), keep=None, target=0.9))
     assert seen[-1].target == pytest.approx(25 / 28)
     assert seen[-1].shortfall == pytest.approx(0)
 

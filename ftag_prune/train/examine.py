@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
     jets: int
     class_loss: float
-    pruning_loss: float
+    pruning_loss: float = 0.0
     seen: Seen | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ftag_prune.config import Run
+from ftag_prune.config import Gated, Run
 from ftag_prune.shadow import Gates, Shadow
 from ftag_prune.tensors import Jets, Source, unshuffled
 from ftag_prune.train.examine import Counts, Step, examined
@@ -34,7 +34,7 @@ def row(
     recent : the last batches, on which gradients are measured
     progress : share of the gated epochs that is done then
     """
-    jets, class_loss, pruning_loss, _ = zip(*steps, strict=True)
+    weights = [step.jets for step in steps]
     shadow = state.shadow if state.phase(run) == "gated" else None
     gates = None if shadow is None else shadow(progress=progress)
     rates = run.how.rates.at(
@@ -46,9 +46,9 @@ def row(
     return {
         "epoch": state.epoch + 1,
         "phase": state.phase(run),
-        "class_loss": float(np.average(class_loss, weights=jets)),
+        "class_loss": float(np.average([step.class_loss for step in steps], weights=weights)),
         "val_loss": _validation(state, gates, val),
-        "pruning_loss": float(np.average(pruning_loss, weights=jets)),
+        "pruning_loss": _pruning_loss(run, state, gates, steps),
         "pressure": state.memory.pressure if gates is not None else 0.0,
         "active": counts.active,
         "pruned": counts.off / state.whole,
@@ -58,6 +58,15 @@ def row(
         "gates_rate": rates.gates if gates is not None else 0.0,
         **examined(run, state, gates, counts, recent, steps=steps, progress=progress)._asdict(),
     }
+
+
+def _pruning_loss(run: Run, state: State, gates: Gates | None, steps: list[Step]) -> float:
+    """Mean over the epoch; at its end for gates on which none acts."""
+    how, shadow = run.how, state.shadow
+    if gates is not None and shadow is not None and isinstance(how, Gated) and not how.pressed:
+        return shadow.pruning_loss(gates, how.loss).item()
+    losses, jets = zip(*((step.pruning_loss, step.jets) for step in steps), strict=True)
+    return float(np.average(losses, weights=jets))
 
 
 @torch.no_grad()

@@ -128,39 +128,39 @@ class _Clock(NamedTuple):
 
 def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> Step:
     """One batch: losses, step of weights and gates, step of the pressure."""
-    share = index / clock.steps
+    share, how, shadow = index / clock.steps, run.how, state.shadow
     gates = _gates(run, state, clock, share)
-    loss = class_loss(state.network, state.shadow, gates, jets)
-    total, pruning, slope = loss, loss.new_zeros(()), 0.0
-    how, shadow = run.how, state.shadow
-    if gates is not None and shadow is not None and isinstance(how, Gated):
-        with torch.set_grad_enabled(how.pressed):
-            pruning = shadow.pruning_loss(gates, how.loss)
-        if how.pressed and how.pressure.needs_gradient:
-            slope = _slope(pruning, shadow.theta)
-        if how.pressed:
-            total = loss + state.memory.pressure * pruning
-    losses = (loss.item(), pruning.item())
-    _check(run, losses[0], state.epoch, f"batch {index + 1} of {clock.steps}")
-    state.optimiser.zero_grad()
-    total.backward()  # type: ignore[no-untyped-call]
-    for group, rate in zip(state.optimiser.param_groups, clock.rates(share), strict=False):
-        group["lr"] = rate
-    state.optimiser.step()
-    if gates is None or shadow is None or not isinstance(how, Gated):
-        return Step(len(jets.y), *losses)
+    loss = class_loss(state.network, shadow, gates, jets)
+    measured = loss.item()
+    _check(run, measured, state.epoch, f"batch {index + 1} of {clock.steps}")
+    # Gates that meet their budget by themselves need neither pruning loss nor pressure.
+    if gates is None or shadow is None or not isinstance(how, Gated) or not how.pressed:
+        _descend(state, loss, clock.rates(share))
+        return Step(len(jets.y), measured)
+    pruning = shadow.pruning_loss(gates, how.loss)
+    slope = _slope(pruning, shadow.theta) if how.pressure.needs_gradient else 0.0
+    _descend(state, loss + state.memory.pressure * pruning, clock.rates(share))
     seen = Seen(
         epoch=state.epoch - run.training.epochs.dense,
         progress=clock.progress(share),
         nodes=state.whole,
         pruned=1 - shadow.open_share(gates.value),
         target=1 - shadow.wanted,
-        class_loss=losses[0],
-        pruning_loss=losses[1],
+        class_loss=measured,
+        pruning_loss=pruning.item(),
         pruning_gradient=slope,
     )
     state.memory = how.pressure.step(state.memory, seen)
-    return Step(len(jets.y), *losses, seen)
+    return Step(len(jets.y), measured, seen.pruning_loss, seen)
+
+
+def _descend(state: State, loss: Tensor, rates: Pair) -> None:
+    """Step of weights and gates down a loss."""
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for group, rate in zip(state.optimiser.param_groups, rates, strict=False):
+        group["lr"] = rate
+    state.optimiser.step()
 
 
 def _check(run: Run, loss: float, epoch: int, place: str) -> None:
