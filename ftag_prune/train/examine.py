@@ -104,7 +104,8 @@ def examined(
     how, shadow = run.how, state.shadow
     if gates is None or shadow is None or not isinstance(how, Gated):
         return Examined()
-    pull = _pull(state, gates, batches)
+    # Without a pruning loss nothing is weighed against these gradients: one batch will do.
+    pull = _pull(state, gates, batches if how.pressed else list(batches)[-1:])
     loss = shadow.pruning_loss(gates, how.loss)
     wanted = torch.autograd.grad(loss, (shadow.theta, gates.active), retain_graph=True)
     pressed, unit_price = (one.double() for one in wanted)
