@@ -8,7 +8,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from ftag_prune.networks import Layer, Network
+from ftag_prune.networks import Layer, Network, scoring
 from ftag_prune.selection import Kept
 from ftag_prune.shadow import by_layer, folded, gated
 from ftag_prune.tensors import Jets
@@ -60,12 +60,9 @@ def difference(
 
     Both are looked at as they score: batch norms with what they remember, not with the batch.
     """
-    training = network.training
-    network.eval(), small.eval()
-    masked = gated(network, layers, closed(gates, layers, kept), network.arguments(jets))
-    gap = float((masked - small(*small.arguments(jets))).abs().max())
-    network.train(training), small.train(training)
-    return gap
+    with scoring(network, small):
+        masked = gated(network, layers, closed(gates, layers, kept), network.arguments(jets))
+        return float((masked - small(*small.arguments(jets))).abs().max())
 
 
 @torch.no_grad()
@@ -81,9 +78,8 @@ def rounding(
     arguments = network.arguments(jets)
     doubles = tuple(one.double() if one.is_floating_point() else one for one in arguments)
     precise = gated(exact, layers, hard.double(), doubles)
-    training = network.training
-    plain = gated(network.eval(), layers, hard, arguments)
-    network.train(training)
+    with scoring(network):
+        plain = gated(network, layers, hard, arguments)
     return float((plain - precise).abs().max())
 
 

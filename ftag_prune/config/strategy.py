@@ -26,6 +26,11 @@ class _Strategy(Spec):
     optimiser: Optimiser | None = Field(None, description="instead of that of the training")
     epochs: Epochs | None = Field(None, description="instead of those of the training")
 
+    @property
+    def pressed(self) -> bool:
+        """Whether a pruning loss pulls at gates."""
+        return False
+
     def cuts(self, epochs: Epochs) -> dict[int, float]:  # noqa: ARG002 - the common interface
         """Epochs before which nodes are cut out, and the share of the target that is then done."""
         return {}

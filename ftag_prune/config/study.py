@@ -46,12 +46,11 @@ class Study(Spec):
             raise ValueError("strategies.dense: this is the name of the reference; choose another")
         for key, grid in zip(_keys(len(self.more)), self.grids, strict=True):
             self._fits_grid(key, grid)
-        self.runs()
         return self
 
     @model_validator(mode="after")
     def _sees(self) -> Study:
-        """Networks of tracks need tracks, and have no jet inputs."""
+        """Every run is possible; networks of tracks need tracks, and have no jet inputs."""
         for run in self.runs():
             if run.network.tracks and not self.samples[run.task].constituents:
                 raise ValueError(
@@ -162,10 +161,9 @@ class Study(Spec):
         jobs of their own, after all the others.
         """
         chunks: list[Chunk] = []
+        runs = self.runs()
         for task, waits in product(self.grid.tasks, (False, True)):
-            mine = [
-                run for run in self.runs() if run.task == task and (run.like is not None) == waits
-            ]
+            mine = [run for run in runs if run.task == task and (run.like is not None) == waits]
             mine.sort(key=lambda run: -sum(run.network.nodes.values()))
             first = sum(chunk.runs[0].task == task for chunk in chunks)
             for index, part in enumerate(_jobs(mine, self.grid.runs_per_job), start=first):

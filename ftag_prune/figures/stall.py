@@ -47,7 +47,7 @@ def _runs(drawing: Drawing, wanted: Curves) -> dict[str, Run]:
 def _curve(drawing: Drawing, name: str, run: Run) -> plots.EpochCurve:
     found = epochs_of(drawing, run).only("dense", "gated")
     gated = np.array([phase == "gated" for phase in found.phase])
-    pressed = gated & (isinstance(run.how, Gated) and run.how.pressed)
+    pressed = gated & run.how.pressed
     return plots.EpochCurve(
         name,
         epoch=found["epoch"],

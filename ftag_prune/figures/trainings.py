@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ftag_prune import plots
-from ftag_prune.config import Gated, Run
+from ftag_prune.config import Run
 from ftag_prune.figures.drawing import Drawing, Drawn, epochs_of, label, network_name, percent
 from ftag_prune.summary import metrics_of
 
@@ -39,7 +39,7 @@ def history(drawing: Drawing, _background: str) -> Drawn:
 def _epochs(drawing: Drawing, run: Run) -> plots.History:
     found, epochs = epochs_of(drawing, run), run.training.epochs
     gated = np.array([phase == "gated" for phase in found.phase])
-    pressed = gated & (isinstance(run.how, Gated) and run.how.pressed)
+    pressed = gated & run.how.pressed
     return plots.History(
         "dense" if run.dense else f"{percent(run)} pruned",
         epoch=found["epoch"],

@@ -2,7 +2,7 @@
 
 from ftag_prune.networks.building import build, build_for, restored, track_columns
 from ftag_prune.networks.costs import cost_of
-from ftag_prune.networks.layer import Axis, Layer, Network
+from ftag_prune.networks.layer import Axis, Layer, Network, scoring
 from ftag_prune.networks.mlp import MlpNetwork
 from ftag_prune.networks.vgg import VggNetwork
 
@@ -16,5 +16,6 @@ __all__ = [
     "build_for",
     "cost_of",
     "restored",
+    "scoring",
     "track_columns",
 ]

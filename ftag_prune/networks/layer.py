@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from ftag_prune.architecture import Architecture
 from ftag_prune.tensors import Jets
 
-__all__ = ["Axis", "Layer", "Network"]
+__all__ = ["Axis", "Layer", "Network", "scoring"]
 
 
 class Axis(NamedTuple):
@@ -45,6 +46,19 @@ class Layer(NamedTuple):
     nodes: int
     made: tuple[Axis, ...]
     used: tuple[Axis, ...]
+
+
+@contextmanager
+def scoring(*networks: nn.Module) -> Iterator[None]:
+    """Networks as they score: batch norms use what they remember; afterwards all is as before."""
+    training = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for network, before in zip(networks, training, strict=True):
+            network.train(before)
 
 
 class Network(nn.Module, ABC):

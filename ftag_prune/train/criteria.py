@@ -11,7 +11,7 @@ import torch_pruning
 from torch import Tensor
 
 from ftag_prune.errors import TrainingError
-from ftag_prune.networks import Layer, Network
+from ftag_prune.networks import Layer, Network, scoring
 from ftag_prune.tensors import Jets
 from ftag_prune.train.losses import class_loss
 
@@ -39,15 +39,14 @@ def scores(
     """
     if criterion == "random":
         return torch.rand(sum(layer.nodes for layer in layers), generator=rng)
-    some, training = next(jets), network.training
-    network.eval()
-    if criterion == "taylor":
-        _gradients(network, some, jets)
-    graph = _graph(network, network.arguments(some))
-    importance = _IMPORTANCES[criterion]()
-    found = [_score(graph, network, layer, importance) for layer in layers]
+    some = next(jets)
+    with scoring(network):
+        if criterion == "taylor":
+            _gradients(network, some, jets)
+        graph = _graph(network, network.arguments(some))
+        importance = _IMPORTANCES[criterion]()
+        found = [_score(graph, network, layer, importance) for layer in layers]
     network.zero_grad()
-    network.train(training)
     return torch.cat(found)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftag_prune import __version__
 from ftag_prune.config import Gated, Run
 from ftag_prune.errors import TrainingError
-from ftag_prune.record import digest
 from ftag_prune.shadow import Shadow
 from ftag_prune.tensors import Description, Source
 from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import State, resume, save, start
+from ftag_prune.train.state import State, identity_of, resume, save, start
 
 __all__ = ["left_behind", "stops"]
 
@@ -30,8 +28,7 @@ def left_behind(
     """
     trunk = run.model_copy(update={"name": run.trunk, "target": max(run.stops), "keep": None})
     folder = out / trunk.name
-    spec = {**trunk.model_dump(mode="json"), "like": None}
-    identity = digest({"spec": spec, "jets": about.fingerprint, "version": __version__})
+    identity = identity_of(trunk, about)
     path = folder / f"stop-{run.target:g}.pt"
     mine = resume(path, run, about, identity=identity)
     if mine.epoch == 0:

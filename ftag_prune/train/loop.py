@@ -87,6 +87,7 @@ def fit(
         state.nodes,
         state.seconds,
         steps,
+        state.parts,
     )
 
 

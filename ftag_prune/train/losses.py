@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ftag_prune.networks import Network
+from ftag_prune.networks import Network, scoring
 from ftag_prune.shadow import Gates, Shadow, gated
 from ftag_prune.tensors import Jets
 
@@ -25,8 +25,5 @@ def class_loss(network: Network, shadow: Shadow | None, gates: Gates | None, jet
 
 def at_rest(network: Network, shadow: Shadow | None, gates: Gates | None, jets: Jets) -> Tensor:
     """Class loss of jets with the network as it scores: batch norms use what they remember."""
-    training = network.training
-    network.eval()
-    loss = class_loss(network, shadow, gates, jets)
-    network.train(training)
-    return loss
+    with scoring(network):
+        return class_loss(network, shadow, gates, jets)

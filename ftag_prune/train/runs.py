@@ -12,18 +12,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ftag_prune import __version__
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
-from ftag_prune.networks import Network, build_for
-from ftag_prune.record import checksum, digest, provenance, read_json, write_csv, write_json
-from ftag_prune.shadow import parts_of
+from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
 from ftag_prune.train.descent import left_behind
 from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import Node, Trained, resume
+from ftag_prune.train.state import Node, Trained, identity_of, resume
 
 __all__ = ["Outcome", "quick_arithmetic", "train_runs"]
 
@@ -91,7 +88,7 @@ def _train(
 ) -> tuple[Outcome, str]:
     """One run, if its results are not there, and the line that is told of it."""
     like = None if run.like is None else _shape(out / run.like)
-    folder, identity = out / run.name, _identity(run, about, like)
+    folder, identity = out / run.name, identity_of(run, about, like=like)
     model = _finished(folder, identity)
     if model is not None:
         return Outcome(run.name, skipped=True, model_checksum=model), f"{run.name}: done before"
@@ -136,13 +133,6 @@ def _shape(folder: Path) -> dict[str, int]:
     return found
 
 
-def _identity(run: Run, about: Description, like: dict[str, int] | None = None) -> str:
-    """What the results of a run depend on: its spec, its jets and the code."""
-    spec = run.model_dump(mode="json")
-    shape = {} if like is None else {"like": like}
-    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **shape})
-
-
 def _finished(folder: Path, identity: str) -> str | None:
     """Checksum of the model if the folder holds the results of this very run, unharmed."""
     try:
@@ -179,8 +169,8 @@ def _summary(
 ) -> dict[str, Any]:
     """Content of ``run.json``; asked, reached, left and whole are in the unit of the goal."""
     network, frozen = trained.network, trained.frozen
-    whole = parts_of(_whole(run, about), run.how.goal, target=run.target, keep=run.keep)
-    total = sum(part.cost.whole for part in whole)
+    parts = trained.parts
+    total = sum(part.cost.whole for part in parts)
     layers = {name: len(one) for name, one in trained.kept.items()}
     return {
         "run": run.name,
@@ -189,10 +179,10 @@ def _summary(
         "jets": about.fingerprint,
         "unit": run.how.goal.unit,
         "whole": total,
-        "asked": None if run.dense else sum(part.budget for part in whole),
+        "asked": None if run.dense else sum(part.budget for part in parts),
         "reached": frozen.reached if frozen else None,
         "left": frozen.cost if frozen else total,
-        "nodes": sum(sum(part.cost.sizes) for part in whole),
+        "nodes": sum(sum(part.cost.sizes) for part in parts),
         "nodes_left": sum(layers.values()),
         "layers": layers,
         "kept": None if frozen is None else trained.kept,
@@ -206,11 +196,6 @@ def _summary(
         "seconds": round(trained.seconds, 3),
         "provenance": provenance(),
     }
-
-
-def _whole(run: Run, about: Description) -> Network:
-    """The network before anything was cut."""
-    return build_for(about, run.network)
 
 
 def _node(trained: Trained, node: Node) -> dict[str, Any]:

@@ -9,16 +9,29 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from ftag_prune import __version__
 from ftag_prune.config import Adam, Gated, Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
 from ftag_prune.networks import Layer, Network, build_for
 from ftag_prune.pressure import Memory
+from ftag_prune.record import digest
 from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
 
-__all__ = ["Frozen", "Node", "Phase", "State", "Trained", "optimiser_of", "resume", "save", "start"]
+__all__ = [
+    "Frozen",
+    "Node",
+    "Phase",
+    "State",
+    "Trained",
+    "identity_of",
+    "optimiser_of",
+    "resume",
+    "save",
+    "start",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +79,7 @@ class Trained(NamedTuple):
     nodes : those that had a gate until the freeze
     seconds : of training, over all interruptions
     steps : batches of an epoch
+    parts : budgets, and what the network cost before anything was cut
     """
 
     network: Network
@@ -75,6 +89,7 @@ class Trained(NamedTuple):
     nodes: list[Node]
     seconds: float
     steps: int
+    parts: tuple[Part, ...]
 
 
 @dataclass
@@ -181,6 +196,13 @@ def optimiser_of(run: Run, network: Network, shadow: Shadow | None) -> torch.opt
 
 
 # -- checkpoints ---------------------------------------------------------------------------------
+
+
+def identity_of(run: Run, about: Description, *, like: Shape | None = None) -> str:
+    """What the results of a run depend on: its spec, its jets and the code."""
+    spec = run.model_dump(mode="json")
+    shape = {} if like is None else {"like": like}
+    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **shape})
 
 
 def save(path: Path, state: State, *, identity: str) -> None:
