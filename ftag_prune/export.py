@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib import metadata
+from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -23,12 +24,25 @@ from ftag_prune.flavours import score_name, task_of
 from ftag_prune.model import About, Model, load_model
 from ftag_prune.networks import Network
 from ftag_prune.record import atomic, checksum, provenance, read_json, write_json
-from ftag_prune.tensors import description, load, unshuffled
+from ftag_prune.tensors import Jets, description, load, unshuffled
 from ftag_prune.tensors.meaning import prepared_file
 
-__all__ = ["INPUT", "OPSET", "TOLERANCE", "Exported", "Origin", "export", "export_run"]
+__all__ = [
+    "INPUT",
+    "OPSET",
+    "TOLERANCE",
+    "Exported",
+    "Origin",
+    "export",
+    "export_run",
+    "feed",
+    "session",
+]
 
 INPUT = "jet_features"
+
+# What the file calls what a network's `forward` takes.
+_INPUTS = {"x": INPUT, "tracks": "track_features", "valid": "track_valid"}
 
 # ONNX Runtime can read it since 1.12 (2022).
 OPSET = 17
@@ -79,6 +93,25 @@ class Exported(NamedTuple):
     extreme: float
     random: int
     real: int
+
+
+def session(model: Model, *, name: str = "model") -> onnxruntime.InferenceSession:
+    """ONNX Runtime with the model, on one thread, without a file and without the check."""
+    content = _content(model.network, {"outputs": _outputs(name, model.about)})
+    return _session(content)
+
+
+def feed(model: Model, jets: Jets) -> dict[str, npt.NDArray[Any]]:
+    """What an exported model is given for a batch of jets, by the names of its inputs.
+
+    Parameters
+    ----------
+    jets : opened with ``inputs=model.about.inputs``
+    """
+    taken = zip(
+        signature(model.network.forward).parameters, model.network.arguments(jets), strict=True
+    )
+    return {_INPUTS[name]: np.ascontiguousarray(one.numpy()) for name, one in taken}
 
 
 class _Probabilities(nn.Module):

@@ -18,13 +18,13 @@ from test_train import a_run
 from ftag_prune import export as module
 from ftag_prune.architecture import Mlp
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.export import INPUT, OPSET, TOLERANCE, Origin, export, export_run
+from ftag_prune.export import INPUT, OPSET, TOLERANCE, Origin, export, export_run, feed, session
 from ftag_prune.flavours import TASKS
 from ftag_prune.model import About, Model, load_model
 from ftag_prune.networks import build, restored
 from ftag_prune.prepare import prepare
 from ftag_prune.record import read_json
-from ftag_prune.tensors import load
+from ftag_prune.tensors import load, unshuffled
 from ftag_prune.train.runs import train_runs
 
 CLASSES = TASKS["single_b"].classes
@@ -187,6 +187,17 @@ def test_the_file_needs_neither_torch_nor_this_package(exported):
         [sys.executable, "-c", code, exported.onnx], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["[3, 3, 3, 3]", "[]"]
+
+
+def test_a_session_scores_a_batch_of_jets(trained):
+    model = load_model(trained / "pruned" / "model.pt")
+    jets = load(trained / "jets" / "test.h5", inputs=model.about.inputs)
+    ready = session(model, name="GN")
+    assert [one.name for one in ready.get_outputs()] == ["GN_pb", "GN_pc", "GN_pu", "GN_ptau"]
+    assert ready.get_session_options().intra_op_num_threads == 1
+    for batch in unshuffled(jets, 100):
+        found = np.stack(ready.run(None, feed(model, batch)), axis=1)
+        np.testing.assert_allclose(found, by_torch(model, batch.x.numpy()), atol=TOLERANCE)
 
 
 # -- what is refused -----------------------------------------------------------------------------
