@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from ftag_prune.plots.calibrations import (
+    ConfusionArtists,
+    ReliabilityArtists,
+    ReliabilityCurve,
+    confusion,
+    reliability,
+)
+from ftag_prune.plots.distributions import DistributionArtists, Histogram, distributions
 from ftag_prune.plots.files import Saved, rows, save
+from ftag_prune.plots.layout import canvas_of_cells, canvas_with_legend_and_ratio
+from ftag_prune.plots.profiles import ProfileArtists, ProfileLine, rejection_profile
+from ftag_prune.plots.sculpting import MassArtists, MassLine, mass_sculpting
+from ftag_prune.plots.sizes import ParetoArtists, SizePoint, pareto
 from ftag_prune.plots.spectra import (
     Spectrum,
     SpectrumArtists,
@@ -60,28 +72,39 @@ from ftag_prune.plots.trainings import (
 )
 
 __all__ = [
+    "ConfusionArtists",
     "Diluted",
+    "DistributionArtists",
     "EpochArtists",
     "EpochCurve",
     "Equilibrium",
     "GroupArtists",
+    "Histogram",
     "History",
     "HistoryArtists",
     "LayerArtists",
+    "MassArtists",
+    "MassLine",
     "MechanismArtists",
     "Mechanisms",
     "ModelCurve",
     "OnsetArtists",
     "Onsets",
     "PanelArtists",
+    "ParetoArtists",
+    "ProfileArtists",
+    "ProfileLine",
     "PrunedArtists",
     "PrunedLine",
     "PrunedShape",
     "Regrown",
     "RegrowthArtists",
+    "ReliabilityArtists",
+    "ReliabilityCurve",
     "RocArtists",
     "Saturated",
     "Saved",
+    "SizePoint",
     "SoftSolution",
     "Spectrum",
     "SpectrumArtists",
@@ -91,20 +114,28 @@ __all__ = [
     "before_and_after",
     "canvas",
     "canvas_before_after",
+    "canvas_of_cells",
     "canvas_of_four",
     "canvas_of_groups",
     "canvas_of_mechanisms",
     "canvas_with_legend",
+    "canvas_with_legend_and_ratio",
     "canvas_with_ratio",
+    "confusion",
+    "distributions",
     "epochs",
     "history",
     "layers",
+    "mass_sculpting",
     "mechanism_rows",
     "mechanisms",
     "onset_versus_nodes",
+    "pareto",
     "regrowth",
+    "rejection_profile",
     "rejection_versus_pruned",
     "rejection_versus_pruned_panels",
+    "reliability",
     "roc",
     "rows",
     "save",

@@ -53,8 +53,13 @@ STYLE: list[dict[str, Any]] = [
 
 
 @contextmanager
-def atlas_style() -> Iterator[None]:
+def atlas_style(style: str = "notes") -> Iterator[None]:
     """ATLAS style by mplhep while figures are made and saved; afterwards all is as before.
+
+    Parameters
+    ----------
+    style : str
+        "notes", "slides" or "posters".
 
     Fonts are looked up when a figure is drawn, so `save` belongs inside.
     """

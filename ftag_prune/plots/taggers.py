@@ -114,6 +114,8 @@ def roc(
     background: str,
     working_point: float,
     efficiencies: tuple[float, float] = (0.5, 1.0),
+    references: Sequence[ModelCurve] = (),
+    working_points: Sequence[float] = (),
 ) -> RocArtists:
     """Draw rejection against signal efficiency, and its ratio to one of the curves.
 
@@ -129,6 +131,10 @@ def roc(
         Signal efficiency of the dashed line.
     efficiencies : (low, high)
         Range of the x axis.
+    references : sequence of ModelCurve
+        Taggers that are not ours: in colours and line styles of their own.
+    working_points : sequence of float
+        Further signal efficiencies with a dashed line, thinner than that of the headline.
     """
     base = _named(curves, reference)
     lines, bands, ratio_lines, ratio_bands = [], [], [], []

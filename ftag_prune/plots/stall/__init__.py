@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ftag_prune.plots.layout import (
+    canvas_of_groups,
+    canvas_of_mechanisms,
+    canvas_with_legend,
+)
 from ftag_prune.plots.stall.curves import (
     EpochArtists,
     EpochCurve,
@@ -14,11 +19,6 @@ from ftag_prune.plots.stall.groups import (
     GroupArtists,
     StrategyGroup,
     rejection_versus_pruned_panels,
-)
-from ftag_prune.plots.stall.layout import (
-    canvas_of_groups,
-    canvas_of_mechanisms,
-    canvas_with_legend,
 )
 from ftag_prune.plots.stall.mechanisms import (
     Diluted,

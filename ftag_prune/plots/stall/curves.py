@@ -15,7 +15,7 @@ from matplotlib.patches import StepPatch
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError, nearest
-from ftag_prune.plots.stall.layout import beside, hollow
+from ftag_prune.plots.layout import beside, hollow
 from ftag_prune.plots.style import COLOURS, Array, log_axis
 
 __all__ = [

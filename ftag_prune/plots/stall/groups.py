@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.stall.layout import beside
+from ftag_prune.plots.layout import beside
 from ftag_prune.plots.style import COLOURS, log_axis
 from ftag_prune.plots.taggers import PrunedArtists, PrunedLine, rejection_versus_pruned
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.stall.layout import beside
+from ftag_prune.plots.layout import beside
 from ftag_prune.plots.style import COLOURS, Array, log_axis
 
 __all__ = [

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, MultipleLocator, NullLocator
 
-from ftag_prune.plots.stall.layout import beside, hollow
+from ftag_prune.plots.layout import beside, hollow
 from ftag_prune.plots.style import COLOURS, Array
 
 __all__ = ["OnsetArtists", "Onsets", "onset_versus_nodes"]

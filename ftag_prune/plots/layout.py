@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-__all__ = ["beside", "canvas_of_groups", "canvas_of_mechanisms", "canvas_with_legend", "hollow"]
+__all__ = [
+    "beside",
+    "canvas_of_cells",
+    "canvas_of_groups",
+    "canvas_of_mechanisms",
+    "canvas_with_legend",
+    "canvas_with_legend_and_ratio",
+    "hollow",
+]
 
 # Inches: left of a panel for its y axis, below the lowest for x, a legend, a strip for the label
 # and each line of text below that.
@@ -42,6 +50,28 @@ def canvas_with_legend(panels: int = 1, *, lines: int = 2) -> tuple[Figure, list
     axes = [first, *(fig.add_subplot(grid[row], sharex=first) for row in range(1, panels))]
     _only_lowest(axes[:-1])
     return fig, axes
+
+
+def canvas_with_legend_and_ratio(*, lines: int = 2) -> tuple[Figure, Axes, Axes]:
+    """A panel above a ratio panel that shares its x axis, with a legend at their right.
+
+    Parameters
+    ----------
+    lines : int
+        Lines of text below the label; the strip is as high as they need.
+    """
+    raise NotImplementedError
+
+
+def canvas_of_cells(*, lines: int = 2) -> tuple[Figure, Axes]:
+    """A square panel with a strip for the label above it.
+
+    Parameters
+    ----------
+    lines : int
+        Lines of text below the label; the strip is as high as they need.
+    """
+    raise NotImplementedError
 
 
 def canvas_of_groups(rows: int, *, lines: int = 2) -> tuple[Figure, list[tuple[Axes, Axes]]]:
