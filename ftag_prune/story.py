@@ -30,7 +30,7 @@ _MATTERS = 0.05
 def tell(study: Study, folder: Path) -> str:
     """Report of a finished study in `folder`, as one HTML page."""
     sections, answers = [], []
-    for task in study.grid.tasks:
+    for task in study.tasks:
         cells = read_cells(folder / "tables" / f"{task}.csv")
         judged = task_in(cells, task)
         answers += answer(cells, judged)
@@ -270,7 +270,7 @@ def _as_asked(told: dict[str, Any]) -> bool:
 
 
 def _provenance(study: Study, folder: Path) -> dict[str, str]:
-    about = {task: description(folder / "jets" / task / "train.h5") for task in study.grid.tasks}
+    about = {task: description(folder / "jets" / task / "train.h5") for task in study.tasks}
     versions = provenance()["versions"]
     return {
         "study": study.study,

@@ -25,6 +25,8 @@ class Run(Spec):
         Exact number of nodes left, where nodes are counted and their number is known beforehand.
     like : str or None
         Run whose pruned shape this one has from the start.
+    first : str or None
+        Run whose tagger is the first of two steps.
     stops : tuple of float
         Targets that one training passes on its way, this one's among them.
     """
@@ -40,6 +42,7 @@ class Run(Spec):
     keep: int | None = None
     seed: int
     like: Name | None = None
+    first: Name | None = None
     stops: tuple[float, ...] = ()
 
     @model_validator(mode="after")
@@ -59,6 +62,11 @@ class Run(Spec):
                     f"{sum(sizes)} and needs at least {least}, {goal.floor} in each layer"
                 )
         return self
+
+    @property
+    def before(self) -> frozenset[str]:
+        """Names of the runs that have to be finished before."""
+        return frozenset(one for one in (self.like, self.first) if one is not None)
 
     @property
     def dense(self) -> bool:

@@ -32,7 +32,7 @@ class Study(Spec):
     results: Path = Path("results")
     samples: dict[str, Sample]
     grid: Grid
-    more: tuple[Grid, ...] = Field((), description="further grids, of the same tasks")
+    more: tuple[Grid, ...] = Field((), description="further grids")
     strategies: dict[Name, Strategy] = Field(default={"budget": Gated()}, min_length=1)
     training: Training = Training()
     figures: Figures = Figures()
@@ -51,11 +51,18 @@ class Study(Spec):
     @model_validator(mode="after")
     def _sees(self) -> Study:
         """Every run is possible; networks of tracks need tracks, and have no jet inputs."""
-        for run in self.runs():
+        runs = self.runs()
+        names = {run.name for run in runs}
+        for run in runs:
             if run.network.tracks and not self.samples[run.task].constituents:
                 raise ValueError(
                     f"samples.{run.task}.constituents: network '{run.label}' sees the tracks of a "
                     "jet; wanted true"
+                )
+            if run.first is not None and run.first not in names:
+                raise ValueError(
+                    f"networks.{run.label}.first: this study has no run '{run.first}'"
+                    f"{nearest(run.first, names)}"
                 )
             if run.network.tracks and run.how.goal.inputs:
                 raise ValueError(
@@ -98,6 +105,11 @@ class Study(Spec):
     def grids(self) -> tuple[Grid, ...]:
         """The grid, and all further ones."""
         return (self.grid, *self.more)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks of all grids."""
+        return tuple(dict.fromkeys(task for grid in self.grids for task in grid.tasks))
 
     @property
     def folder(self) -> Path:
@@ -151,19 +163,21 @@ class Study(Spec):
             keep=asked.keep,
             seed=seed,
             like=None if like is None else _name(place, asked, like, seed),
+            first=_first(place.network, seed),
             stops=stops if asked.target in stops else (),
         )
 
     def chunks(self) -> tuple[Chunk, ...]:
         """Runs in jobs of `grid.runs_per_job`, one task a job; the slowest networks start first.
 
-        Runs that share a training are in one job; runs that wait for the shape of another come in
-        jobs of their own, after all the others.
+        Runs that share a training are in one job; runs that wait for others come in jobs of their
+        own, after those.
         """
         chunks: list[Chunk] = []
         runs = self.runs()
-        for task, waits in product(self.grid.tasks, (False, True)):
-            mine = [run for run in runs if run.task == task and (run.like is not None) == waits]
+        turns = _turns(runs)
+        for task, turn in product(self.tasks, range(max(turns.values()) + 1)):
+            mine = [run for run in runs if run.task == task and turns[run.name] == turn]
             mine.sort(key=lambda run: -sum(run.network.nodes.values()))
             first = sum(chunk.runs[0].task == task for chunk in chunks)
             for index, part in enumerate(_jobs(mine, self.grid.runs_per_job), start=first):
@@ -201,13 +215,36 @@ def _name(place: _Place, asked: _Asked, strategy: str, seed: int) -> str:
     return "-".join([*parts, *([] if strategy == "dense" else [strategy]), f"s{seed}"])
 
 
+def _first(network: Architecture, seed: int) -> str | None:
+    """Name of the run whose tagger is the first of two steps."""
+    step = getattr(network, "first", None)
+    if step is None:
+        return None
+    asked = _Asked(_percent(step.target) if step.target else "dense", step.target, None)
+    return _name(_Place(step.task, step.network, network), asked, step.strategy or "dense", seed)
+
+
+def _percent(target: float) -> str:
+    return f"p{100 * target:g}"
+
+
+def _turns(runs: Sequence[Run]) -> dict[str, int]:
+    """How many others have to be finished one after another before a run, by its name."""
+    known = {run.name: run for run in runs}
+
+    def turn(run: Run) -> int:
+        return max((turn(known[name]) + 1 for name in run.before), default=0)
+
+    return {run.name: turn(run) for run in runs}
+
+
 def _asked(grid: Grid, goal: Goal, network: Architecture) -> list[_Asked]:
     """Points of one strategy; numbers of nodes are known if no inputs are among them."""
     layers = network.nodes if goal.layers is None else goal.layers
     nodes = sum(network.nodes.get(name, 0) for name in layers)
     known = goal.countable
     found = [
-        _Asked(f"p{100 * target:g}", target, nodes - round(target * nodes) if known else None)
+        _Asked(_percent(target), target, nodes - round(target * nodes) if known else None)
         for target in grid.targets
         if target
     ]

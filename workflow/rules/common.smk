@@ -52,9 +52,9 @@ def chunks_of(task):
     return [name for name in CHUNKS if task_of(name) == task]
 
 
-def shapes_of(chunk):
-    """Chunks that have to be trained before, because runs of this one take their shape."""
-    wanted = {run.like for run in CHUNKS[chunk].runs} - {None}
+def before(chunk):
+    """Chunks that have to be trained before: runs of this one take their shape or their scores."""
+    wanted = {name for run in CHUNKS[chunk].runs for name in run.before}
     return [
         f"{FOLDER}/chunks/{name}.trained.json"
         for name, other in CHUNKS.items()

@@ -30,9 +30,9 @@ rule figures:
 rule report:
     input:
         study=f"{FOLDER}/study.json",
-        tables=expand(f"{FOLDER}/tables/{{task}}.csv", task=study.grid.tasks),
-        figures=expand(f"{FOLDER}/figures/{{task}}", task=study.grid.tasks),
-        samples=expand(f"{FOLDER}/samples/{{task}}", task=study.grid.tasks),
+        tables=expand(f"{FOLDER}/tables/{{task}}.csv", task=study.tasks),
+        figures=expand(f"{FOLDER}/figures/{{task}}", task=study.tasks),
+        samples=expand(f"{FOLDER}/samples/{{task}}", task=study.tasks),
     output:
         report(f"{FOLDER}/report.html", caption="../report/page.rst", category="Report"),
     log:

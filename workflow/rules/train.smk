@@ -32,7 +32,7 @@ rule train:
     input:
         chunk=f"{FOLDER}/chunks/{{chunk}}.json",
         jets=lambda w: prepared(task_of(w.chunk), ["train", "val"]),
-        shapes=lambda w: shapes_of(w.chunk),
+        before=lambda w: before(w.chunk),
     output:
         f"{FOLDER}/chunks/{{chunk}}.trained.json",
     log:
