@@ -7,17 +7,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ftag_prune.metrics.intervals import wilson
 from ftag_prune.metrics.ranking import (
     Array,
     Indices,
+    Jets,
     checked_efficiency,
+    in_order,
     jets_of,
-    nearest_cut,
-    rank,
-    share,
+    nearest_threshold,
+    passing,
+    share_above,
 )
 
-__all__ = ["Rejection", "RocCurve", "rejection", "roc"]
+__all__ = ["Cuts", "Rejection", "RocCurve", "curve", "cuts_at", "limit_of", "rejection", "roc"]
 
 _CONFIDENCE = 0.95
 
@@ -37,6 +40,10 @@ class Rejection(NamedTuple):
         Signal efficiency that was achieved and the score that a passing jet reaches at least.
     passing : int
         Background jets that pass, without their weights.
+    low, high : float
+        Interval at 68 % confidence. Its background part is Wilson's for the background efficiency,
+        with the effective number of jets; the signal part is added in quadrature, in ln(rejection).
+        If nothing passes, `high` is inf and `low` the rejection of Wilson's upper end.
     """
 
     value: float
@@ -47,6 +54,8 @@ class Rejection(NamedTuple):
     efficiency: float
     threshold: float
     passing: int
+    low: float
+    high: float
 
 
 class RocCurve(NamedTuple):
@@ -60,6 +69,19 @@ class RocCurve(NamedTuple):
     efficiency: Array
     threshold: Array
     passing: NDArray[np.int64]
+    low: Array
+    high: Array
+
+
+class Cuts(NamedTuple):
+    """Where signal jets are cut, as arrays (k,): all that a rejection needs to know of them."""
+
+    threshold: Array
+    efficiency: Array
+    passing: Indices
+    sigma: Array  # standard deviation of the efficiency
+    around: tuple[Array, Array]  # thresholds two sigma below and above in efficiency
+    run: Array  # difference of efficiency between these
 
 
 def rejection(
@@ -87,14 +109,14 @@ def rejection(
     FtagPruneError
         No jets, nan scores, impossible weights or efficiency.
     """
-    curve = roc(
+    one = roc(
         signal,
         background,
         efficiencies=[efficiency],
         signal_weight=signal_weight,
         background_weight=background_weight,
     )
-    return Rejection._make(field.item() for field in curve)
+    return Rejection._make(field.item() for field in one)
 
 
 def roc(
@@ -109,45 +131,75 @@ def roc(
     wanted = checked_efficiency(np.atleast_1d(np.asarray(efficiencies, dtype=np.float64)))
     signals = jets_of(np.atleast_1d(signal)[None], signal_weight, "signal")
     backgrounds = jets_of(np.atleast_1d(background)[None], background_weight, "background")
-    ranking = rank(signals.scores[0], backgrounds.scores[0])
+    return curve(cuts_at(signals, wanted), backgrounds)
 
-    reachable = share(ranking.signal, ranking.signal_above, signals.weight)
-    cut = nearest_cut(reachable, wanted)
-    mistag = share(ranking.background, ranking.background_above, backgrounds.weight)
-    value, background_error, signal_error = _with_errors(
-        reachable, mistag, cut, signals.effective, backgrounds.effective
-    )
-    # 1 - (1 - CL)^(1/N) is the binomial upper limit on the efficiency when none of N jets passes.
-    at_least = 1 / -np.expm1(np.log1p(-_CONFIDENCE) / backgrounds.effective)
+
+def cuts_at(signals: Jets, wanted: Array) -> Cuts:
+    """Sort signal jets and place the cuts for checked efficiencies (k,)."""
+    jets = in_order(signals)
+    threshold = nearest_threshold(jets, wanted)
+    efficiency = share_above(jets, threshold)
+    sigma = np.sqrt(efficiency * (1 - efficiency) / signals.effective)
+    # Across two standard deviations on either side: a narrower slope is noise of few jets.
+    lower, upper = (nearest_threshold(jets, efficiency + side * sigma) for side in (-2, 2))
+    run = share_above(jets, upper) - share_above(jets, lower)
+    return Cuts(threshold, efficiency, passing(jets, threshold), sigma, (lower, upper), run)
+
+
+def curve(cuts: Cuts, backgrounds: Jets) -> RocCurve:
+    """Sort the jets of one background and count what passes the cuts."""
+    jets = in_order(backgrounds)
+    mistag = share_above(jets, cuts.threshold)
+    lower, upper = (share_above(jets, threshold) for threshold in cuts.around)
+    slope = np.divide(upper - lower, cuts.run, out=np.zeros_like(cuts.run), where=cuts.run > 0)
+    shift = slope * cuts.sigma
+    value, on_background, on_signal = _with_errors(mistag, shift, backgrounds.effective)
+    low, high = _interval(mistag, shift, backgrounds.effective)
     return RocCurve(
         rejection=value,
-        error=np.hypot(background_error, signal_error),
-        background_error=background_error,
-        signal_error=signal_error,
-        limit=np.where(mistag[cut] > 0, np.nan, at_least),
-        efficiency=reachable[cut],
-        threshold=ranking.threshold[cut],
-        passing=ranking.background_above[cut].astype(np.int64),
+        error=np.hypot(on_background, on_signal),
+        background_error=on_background,
+        signal_error=on_signal,
+        limit=limit_of(mistag, backgrounds.effective),
+        efficiency=cuts.efficiency,
+        threshold=cuts.threshold,
+        passing=passing(jets, cuts.threshold).astype(np.int64),
+        low=low,
+        high=high,
     )
 
 
-def _with_errors(
-    reachable: Array, mistag: Array, cut: Indices, signal_jets: float, background_jets: float
-) -> tuple[Array, Array, Array]:
+def limit_of(mistag: Array, jets: float) -> Array:
+    """Lower limit on the rejection at 95 % confidence where nothing passes, nan elsewhere.
+
+    1 - (1 - CL)^(1/N) is the binomial upper limit on the efficiency when none of N jets passes.
+    """
+    at_least = 1 / -np.expm1(np.log1p(-_CONFIDENCE) / jets)
+    return np.where(mistag > 0, np.nan, at_least)
+
+
+def _with_errors(mistag: Array, shift: Array, jets: float) -> tuple[Array, Array, Array]:
     """Rejection with its background and signal errors; all inf where nothing passes.
 
     sigma_R / R = sqrt((R - 1) / N_bkg) = sqrt((1 - e) / (e N_bkg)) for a background efficiency e,
-    and |dlnR / deff| sqrt(eff (1 - eff) / N_sig). The slope is taken across two standard
-    deviations of the signal efficiency on either side: a narrower one is noise of few jets.
+    and |dlnR / deff| sqrt(eff (1 - eff) / N_sig), where `shift` is what the latter root does to e.
     """
-    efficiency, e = reachable[cut], mistag[cut]
-    sigma = np.sqrt(efficiency * (1 - efficiency) / signal_jets)
-    lower, upper = (nearest_cut(reachable, efficiency + side * sigma) for side in (-2, 2))
-    run, rise = (along[upper] - along[lower] for along in (reachable, mistag))
-    slope = np.divide(rise, run, out=np.zeros_like(run), where=run > 0)
-    value, on_background, on_signal = (np.full_like(e, np.inf) for _ in range(3))
-    some = e > 0
-    value[some] = 1 / e[some]
-    on_background[some] = value[some] * np.sqrt((1 - e[some]) / (e[some] * background_jets))
-    on_signal[some] = value[some] * slope[some] * sigma[some] / e[some]
+    value, on_background, on_signal = (np.full_like(mistag, np.inf) for _ in range(3))
+    some = mistag > 0
+    e = mistag[some]
+    value[some] = 1 / e
+    on_background[some] = value[some] * np.sqrt((1 - e) / (e * jets))
+    on_signal[some] = value[some] * shift[some] / e
     return value, on_background, on_signal
+
+
+def _interval(mistag: Array, shift: Array, jets: float) -> tuple[Array, Array]:
+    """Ends of the rejection, both errors added in quadrature in its logarithm."""
+    ends = wilson(mistag, jets)
+    low, high = 1 / ends.high, np.full_like(mistag, np.inf)
+    some = mistag > 0
+    e, relative = mistag[some], shift[some] / mistag[some]
+    down, up = np.log(ends.high[some] / e), np.log(e / ends.low[some])
+    low[some] = np.maximum(np.exp(-np.hypot(down, relative)) / e, 1)
+    high[some] = np.exp(np.hypot(up, relative)) / e
+    return low, high
