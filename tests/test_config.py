@@ -218,6 +218,20 @@ def test_cuts_come_before_their_epochs(how, cuts):
     assert found == pytest.approx(cuts)
 
 
+def test_a_family_has_a_network_for_every_combination():
+    family = {
+        "network": {"kind": "mlp", "activation": "tanh"},
+        "over": {"hidden": [[8, 4], [6]], "activation": ["relu", "gelu"]},
+    }
+    labels = study(grid__widths=[], grid__families={"m": family}).grid.labelled
+    assert {label: (one.hidden, one.activation) for label, one in labels.items()} == {
+        "m-hidden8x4-activationrelu": ((8, 4), "relu"),
+        "m-hidden8x4-activationgelu": ((8, 4), "gelu"),
+        "m-hidden6-activationrelu": ((6,), "relu"),
+        "m-hidden6-activationgelu": ((6,), "gelu"),
+    }
+
+
 def test_shards_hold_the_jets_and_share_no_event_number():
     made = Generate(jets=1001, mix={"ttbar": 3, "zprime": 1}, shard_jets=300)
     shards = made.shards()
@@ -237,6 +251,17 @@ def test_shards_hold_the_jets_and_share_no_event_number():
         ({"grid__keep": [40]}, "asks to keep 40 nodes; its network has 16 and needs at least 2"),
         ({"grid__targets": []}, "grid: needs targets"),
         ({"grid__seeds": [1, 1]}, "grid.seeds: 1 stands twice"),
+        (
+            {"grid__families": {"m": {"network": {"kind": "mlp"}, "over": {"hidden": [["a"]]}}}},
+            "grid.families.m: hidden.0: input should be a valid integer",
+        ),
+        (
+            {
+                "grid__families": {"m": {"network": {"kind": "mlp"}, "over": {"hidden": [[8]]}}},
+                "grid__networks": {"m-hidden8": {"kind": "mlp", "hidden": [8]}},
+            },
+            "networks: 'm-hidden8' is the label of one of families.m",
+        ),
         ({"grid__widths": ["wide"]}, "grid.widths.0: input should be a valid integer"),
         ({"grid__tasks": ["single_c"]}, "grid.tasks: no task 'single_c'; nearest: 'single_b'"),
         ({"grid__strategies": ["lader"]}, "no strategy 'lader'; nearest: 'ladder'"),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from ftag_prune.architecture import Architecture, Mlp
+from ftag_prune.config.family import Family
 from ftag_prune.config.names import Name
 from ftag_prune.errors import nearest
 from ftag_prune.flavours import TASKS
@@ -25,6 +26,9 @@ class Grid(Spec):
     depth: int = Field(3, ge=1, description="hidden layers of a perceptron")
     networks: dict[Name, Architecture] = Field(
         default={}, description="other networks by their label, beside or instead of widths"
+    )
+    families: dict[Name, Family] = Field(
+        default={}, description="grids of networks: one for each combination of some numbers"
     )
     targets: tuple[float, ...] = Field(
         default=(), description="fractions of nodes to prune, 0 for the dense reference"
@@ -66,21 +70,33 @@ class Grid(Spec):
     def _something(self) -> Grid:
         if not self.targets and not self.keep:
             raise ValueError("needs targets (fractions to prune) or keep (numbers of nodes)")
-        if not self.widths and not self.networks:
-            raise ValueError("needs widths (of perceptrons) or networks (by their label)")
+        if not self.labelled:
+            raise ValueError("needs widths (of perceptrons), networks (by their label) or families")
         return self
 
     @model_validator(mode="after")
     def _labels(self) -> Grid:
-        for label in self._perceptrons():
-            if label in self.networks:
-                raise ValueError(f"networks: '{label}' is the label of a width")
+        seen: dict[str, str] = dict.fromkeys(self._perceptrons(), "a width")
+        seen |= {label: f"one of families.{name}" for name, label in self._members()}
+        for label in self.networks:
+            if label in seen:
+                raise ValueError(f"networks: '{label}' is the label of {seen[label]}")
         return self
 
     @property
     def labelled(self) -> dict[str, Architecture]:
-        """All networks by their label: perceptrons of each width, then the others."""
-        return {**self._perceptrons(), **self.networks}
+        """All networks by their label: perceptrons of each width, families, then the others."""
+        families = (family.members(name) for name, family in self.families.items())
+        members = {label: one for family in families for label, one in family.items()}
+        return {**self._perceptrons(), **members, **self.networks}
+
+    def _members(self) -> list[tuple[str, str]]:
+        """Family and label of each network of a family."""
+        return [
+            (name, label)
+            for name, family in self.families.items()
+            for label in family.members(name)
+        ]
 
     def _perceptrons(self) -> dict[str, Architecture]:
         return {f"w{width}": Mlp(hidden=(width,) * self.depth) for width in self.widths}
