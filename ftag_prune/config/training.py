@@ -48,6 +48,20 @@ class Training(Spec):
     epochs: Epochs = Epochs()
     batch_size: int = Field(1024, ge=1)
     optimiser: Optimiser = Adam()
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="epochs without a gain on the validation jets that end a training to which "
+        "nothing is cut any more; default none",
+    )
+    least_gain: float = Field(
+        0.0, ge=0, description="fall of the validation loss that is a gain to the patience"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="weights of the epoch with the lowest validation loss, of those after the "
+        "last cut, or of the last epoch",
+    )
     memory_share: float = Field(
         0.5,
         gt=0,

@@ -19,6 +19,7 @@ from ftag_prune.pressure import Seen
 from ftag_prune.rates import Pair
 from ftag_prune.shadow import Gates
 from ftag_prune.tensors import Jets, Source, batches, unshuffled
+from ftag_prune.train.best import best_of, chosen_network, out_of_patience, remembered
 from ftag_prune.train.criteria import scores
 from ftag_prune.train.examine import Step
 from ftag_prune.train.history import row
@@ -48,7 +49,8 @@ def fit(
     """Train a run from a state (a fresh one, or one from a checkpoint) to its end.
 
     The same run and jets give the same numbers, interrupted or not. L_tot = class_loss +
-    pressure * pruning_loss while there are gates, class_loss otherwise.
+    pressure * pruning_loss while there are gates, class_loss otherwise. Rates follow the planned
+    epochs, also of a training that its patience ends early.
 
     Parameters
     ----------
@@ -59,10 +61,10 @@ def fit(
     TrainingError
         If a loss is not a number, or the compacted network differs from the gated one.
     """
-    size, epochs = run.training.batch_size, run.training.epochs
+    size = run.training.batch_size
     steps = math.ceil(train.number / size)
-    last = epochs.total if until is None else until
-    while state.epoch < last:
+    last = run.training.epochs.total if until is None else until
+    while state.epoch < last and not out_of_patience(run, state):
         started = time.monotonic()
         state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
         # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
@@ -75,12 +77,17 @@ def fit(
         state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
         _check(run, state.history[-1]["val_loss"], state.epoch, "on the validation jets")
         state.epoch += 1
+        state.best = remembered(run, state)
         state.seconds += time.monotonic() - started
         after_epoch(state)
     if until is None:
         state = _with_cuts(run, state, train, val)
+    network = chosen_network(state)
     return Trained(
-        state.network,
+        network,
+        None if network is state.network else state.network,
+        best_of(run, state),
+        state.epoch < run.training.epochs.total,
         state.frozen,
         state.kept,
         state.history,

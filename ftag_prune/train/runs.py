@@ -151,6 +151,10 @@ def _write(folder: Path, run: Run, trained: Trained, about: Description, identit
     if trained.nodes:
         write_csv(folder / "nodes.csv", [_node(trained, node) for node in trained.nodes])
     meaning = About(about.task, tuple(about.classes), _inputs(about, trained))
+    if trained.last is None:
+        (folder / "last.pt").unlink(missing_ok=True)
+    else:
+        save_model(folder / "last.pt", Model(trained.last, meaning))
     save_model(folder / "model.pt", Model(trained.network, meaning))
     model = checksum(folder / "model.pt")
     write_json(folder / "run.json", _summary(run, trained, about, identity, model))
@@ -192,6 +196,9 @@ def _summary(
         "multiplications": network.multiplications(),
         "regrown": sum(row["regrown"] for row in trained.history),
         "epochs": len(trained.history),
+        "stopped_early": trained.early,
+        "best_epoch": trained.best_epoch,
+        "val_loss": _val_losses(trained),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
         "provenance": provenance(),
@@ -215,9 +222,19 @@ def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | Non
     ]
 
 
+def _val_losses(trained: Trained) -> dict[str, float | None]:
+    """On the validation jets, after the best and after the last epoch."""
+    best = [row["val_loss"] for row in trained.history if row["epoch"] == trained.best_epoch]
+    return {"best": best[0] if best else None, "last": trained.history[-1]["val_loss"]}
+
+
 def _line(run: Run, trained: Trained, seconds: float) -> str:
-    frozen, loss = trained.frozen, trained.history[-1]["val_loss"]
+    frozen, losses = trained.frozen, _val_losses(trained)
     left = f"{sum(map(len, trained.kept.values()))} nodes"
     if frozen and frozen.reached is not None:
         left += f", {frozen.reached:g} {run.how.goal.unit} before the freeze"
-    return f"{run.name}: {left}; val loss {loss:.4f}; {seconds:.1f} s"
+    loss = f"val loss {losses['last']:.4f}"
+    if trained.last is not None:
+        loss = f"val loss {losses['best']:.4f} after epoch {trained.best_epoch}, kept"
+    early = f"; stopped after {len(trained.history)} epochs" if trained.early else ""
+    return f"{run.name}: {left}; {loss}{early}; {seconds:.1f} s"

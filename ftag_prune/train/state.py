@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from torch import Tensor
 
 from ftag_prune import __version__
 from ftag_prune.config import Adam, Gated, Run
@@ -21,6 +22,7 @@ from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
 
 __all__ = [
+    "Best",
     "Frozen",
     "Node",
     "Phase",
@@ -58,6 +60,13 @@ class Frozen(NamedTuple):
     difference: float
 
 
+class Best(NamedTuple):
+    """Tensors of the network, on the CPU, after its epoch with the lowest validation loss."""
+
+    epoch: int
+    tensors: dict[str, Tensor]
+
+
 class Node(NamedTuple):
     """A node at the freeze: its layer, its index in the network of the spec, theta and gate."""
 
@@ -72,7 +81,10 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
-    network : the compacted one
+    network : the compacted one, with the weights that the training keeps
+    last : the same with the weights of the last epoch, if they are others
+    best_epoch : with the lowest validation loss; None if none came after the last cut
+    early : whether the patience ended it before its last epoch
     frozen : None if nothing was cut
     kept : indices left in each layer that could be pruned, of those of the network in the spec
     history : a row per epoch
@@ -83,6 +95,9 @@ class Trained(NamedTuple):
     """
 
     network: Network
+    last: Network | None
+    best_epoch: int | None
+    early: bool
     frozen: Frozen | None
     kept: dict[str, tuple[int, ...]]
     history: list[dict[str, Any]]
@@ -98,7 +113,8 @@ class State:
 
     `shadow` is there until the freeze (never for runs without gates); `parts` are the budgets of
     the run; `kept` the indices left in each layer that may be pruned; `whole` the number of nodes
-    that could be before anything was; `gap` the largest difference of logits that a cut has made.
+    that could be before anything was; `gap` the largest difference of logits that a cut has made;
+    `best` the weights to go back to, once nothing is cut any more.
     """
 
     network: Network
@@ -114,6 +130,7 @@ class State:
     nodes: list[Node] = field(default_factory=list)
     seconds: float = 0.0
     gap: float = 0.0
+    best: Best | None = None
 
     def phase(self, run: Run) -> Phase:
         """Where in the training the next epoch stands."""
@@ -210,6 +227,8 @@ def save(path: Path, state: State, *, identity: str) -> None:
     tensors = {"network": state.network.state_dict(), "optimiser": state.optimiser.state_dict()}
     if state.shadow is not None:
         tensors["shadow"] = state.shadow.state_dict()
+    if state.best is not None:
+        tensors["best"] = state.best.tensors
     save_tensors(
         path,
         tensors,
@@ -222,6 +241,7 @@ def save(path: Path, state: State, *, identity: str) -> None:
         nodes=state.nodes,
         seconds=state.seconds,
         gap=state.gap,
+        best=None if state.best is None else state.best.epoch,
     )
 
 
@@ -269,4 +289,5 @@ def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, A
         [Node(*one) for one in told["nodes"]],
         told["seconds"],
         told["gap"],
+        None if told["best"] is None else Best(told["best"], tensors["best"]),
     )
