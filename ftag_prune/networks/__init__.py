@@ -1,13 +1,15 @@
 """Taggers, built from their architecture, with the normalisation of the inputs inside."""
 
-from ftag_prune.networks.building import build, build_for, restored, track_columns
+from ftag_prune.networks.building import build, build_for, restored
 from ftag_prune.networks.costs import cost_of
+from ftag_prune.networks.inputs import Inputs, track_columns
 from ftag_prune.networks.layer import Axis, Layer, Network, scoring
 from ftag_prune.networks.mlp import MlpNetwork
 from ftag_prune.networks.vgg import VggNetwork
 
 __all__ = [
     "Axis",
+    "Inputs",
     "Layer",
     "MlpNetwork",
     "Network",

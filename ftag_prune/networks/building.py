@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from ftag_prune.architecture import Architecture, Mlp, Vgg
-from ftag_prune.errors import ConfigError, nearest
+from ftag_prune.networks.inputs import Inputs
 from ftag_prune.networks.layer import Network
 from ftag_prune.networks.mlp import MlpNetwork
 from ftag_prune.networks.vgg import VggNetwork
+from ftag_prune.spec import Spec
 from ftag_prune.tensors import Description
 
-__all__ = ["build", "build_for", "restored", "track_columns"]
+__all__ = ["build", "build_for", "restored"]
+
+_NETWORKS: dict[type[Spec], type[Network]] = {Mlp: MlpNetwork, Vgg: VggNetwork}
 
 
 def build(
@@ -25,6 +28,8 @@ def build(
     classes: int,
     seed: int = 0,
     tracks: Sequence[str] = (),
+    track_mean: Sequence[float] = (),
+    track_std: Sequence[float] = (),
 ) -> Network:
     """Network whose weights depend on the seed alone; the global generator stays as it was.
 
@@ -33,18 +38,18 @@ def build(
     mean, std : (inputs,)
         Normalisation of the jet inputs.
     tracks : names of the track inputs that the jets have, in their order
+    track_mean, track_std : (track inputs,)
+        Normalisation of the track inputs; 0 and 1 if they are not given.
 
     Raises
     ------
     ConfigError
         If the network takes a track input that the jets do not have.
     """
+    about = Inputs(mean, std, tracks, track_mean, track_std)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if isinstance(architecture, Vgg):
-            columns = track_columns(architecture, tracks)
-            return VggNetwork(architecture, columns=columns, classes=classes)
-        return _mlp(architecture, mean, std, classes)
+        return _NETWORKS[type(architecture)].of(architecture, about=about, classes=classes)
 
 
 def build_for(about: Description, architecture: Architecture, *, seed: int = 0) -> Network:
@@ -56,39 +61,14 @@ def build_for(about: Description, architecture: Architecture, *, seed: int = 0) 
         classes=len(about.classes),
         seed=seed,
         tracks=about.track_inputs,
+        track_mean=about.track_mean,
+        track_std=about.track_std,
     )
-
-
-def _mlp(
-    architecture: Mlp, mean: Sequence[float], std: Sequence[float], classes: int
-) -> MlpNetwork:
-    return MlpNetwork(
-        architecture,
-        mean=torch.tensor(mean, dtype=torch.float32),
-        std=torch.tensor(std, dtype=torch.float32),
-        classes=classes,
-    )
-
-
-def track_columns(architecture: Architecture, tracks: Sequence[str]) -> tuple[int, ...]:
-    """Places of the track inputs that a network takes among those that the jets have."""
-    for name in architecture.tracks:
-        if name not in tracks:
-            raise ConfigError(
-                f"a network of kind '{architecture.kind}' takes the track input '{name}', which "
-                f"the jets do not have{nearest(name, tracks)}"
-            )
-    return tuple(tracks.index(name) for name in architecture.tracks)
 
 
 def restored(architecture: Architecture, tensors: Mapping[str, Tensor], *, classes: int) -> Network:
     """Network of a saved state dict; RuntimeError or KeyError if the two do not belong together."""
-    network: Network
-    if isinstance(architecture, Vgg):
-        columns = tensors["columns"].tolist()
-        network = VggNetwork(architecture, columns=columns, classes=classes)
-    else:
-        mean, std = tensors["mean"].tolist(), tensors["std"].tolist()
-        network = _mlp(architecture, mean, std, classes)
+    with torch.random.fork_rng(devices=[]):
+        network = _NETWORKS[type(architecture)].shaped(architecture, tensors, classes=classes)
     network.load_state_dict(dict(tensors))
     return network

@@ -17,7 +17,7 @@ def cost_of(
     parameters: Mapping[str, Tensor],
     *,
     unit: str = "nodes",
-    applied: Mapping[str, int] | None = None,
+    applied: Mapping[str, float] | None = None,
 ) -> Cost:
     """Cost in nodes, parameters or multiply-accumulates a jet, as nodes of the layers.
 
@@ -51,7 +51,7 @@ def _places(layers: Sequence[Layer]) -> dict[str, list[tuple[int, Axis]]]:
     return places
 
 
-def _term(tensor: Tensor, places: Sequence[tuple[int, Axis]], often: int) -> Term:
+def _term(tensor: Tensor, places: Sequence[tuple[int, Axis]], often: float) -> Term:
     """Numbers of a tensor: the product of its dimensions."""
     bound = {axis.dim: axis.outer * axis.inner for _, axis in places}
     factor = float(often)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from ftag_prune.architecture import Architecture
+from ftag_prune.errors import TrainingError
+from ftag_prune.networks.inputs import Inputs
 from ftag_prune.tensors import Jets
 
 __all__ = ["Axis", "Layer", "Network", "scoring"]
@@ -62,14 +64,68 @@ def scoring(*networks: nn.Module) -> Iterator[None]:
 
 
 class Network(nn.Module, ABC):
-    """A tagger of ours: it knows its architecture, its layers, and what it takes of a jet."""
+    """A tagger of ours: it knows its architecture, its layers, and what it takes of a jet.
+
+    A kind of network says how it is built (`of`, `shaped`), what it takes of jets (`arguments`),
+    how it scores them (`forward`) and where its nodes are (`layers`); all else follows.
+    """
 
     architecture: Architecture
+    classes: int
     mean: Tensor
     std: Tensor
     taken: Tensor | None = None
 
-    def taking(self, before: Network, inputs: Sequence[int] | None) -> Network:
+    @classmethod
+    @abstractmethod
+    def of(cls, architecture: Any, *, about: Inputs, classes: int) -> Self:
+        """Fresh network of an architecture of its kind.
+
+        Raises
+        ------
+        ConfigError
+            If the network takes what the jets do not have.
+        """
+
+    @classmethod
+    @abstractmethod
+    def shaped(cls, architecture: Any, tensors: Mapping[str, Tensor], *, classes: int) -> Self:
+        """Network whose tensors have the right shapes and no meaning: they wait to be loaded.
+
+        Parameters
+        ----------
+        tensors : with the buffers of the network at least; only their shapes matter
+        """
+
+    @abstractmethod
+    def arguments(self, jets: Jets) -> tuple[Tensor, ...]:
+        """What `forward` takes of a batch of jets."""
+
+    @abstractmethod
+    def layers(self) -> tuple[Layer, ...]:
+        """Nodes that can be switched off, from input to output; input features are ``inputs``."""
+
+    def applied(self) -> Mapping[str, float]:
+        """How often a weight acts on one jet, where that is not once (pixels, tracks)."""
+        return {}
+
+    def resized(self, nodes: Mapping[str, int]) -> Self:
+        """A network of the same kind whose named layers have other numbers of nodes.
+
+        Its tensors have the right shapes and no meaning: they wait to be loaded.
+        """
+        buffers = dict(self.named_buffers())
+        for layer in self.layers():
+            for axis in layer.made:
+                if layer.name in nodes and axis.tensor in buffers:
+                    size = axis.outer * nodes[layer.name] * axis.inner
+                    shape = list(buffers[axis.tensor].shape)
+                    shape[axis.dim] = size
+                    buffers[axis.tensor] = buffers[axis.tensor].new_zeros(shape)
+        with torch.random.fork_rng(devices=[]):
+            return self.shaped(self.architecture.resized(nodes), buffers, classes=self.classes)
+
+    def taking(self, before: Network, inputs: Sequence[int] | None) -> Self:
         """Take of a jet what `before` takes; of its inputs only those (None: all).
 
         `arguments` then picks the right ones of jets that still have all inputs.
@@ -81,24 +137,24 @@ class Network(nn.Module, ABC):
         self.taken = columns
         return self
 
-    @abstractmethod
-    def arguments(self, jets: Jets) -> tuple[Tensor, ...]:
-        """What `forward` takes of a batch of jets."""
+    def of_jets(self, jets: Jets) -> Tensor:
+        """The jet inputs that it takes."""
+        return jets.x if self.taken is None else jets.x.index_select(1, self.taken)
 
-    @abstractmethod
-    def layers(self) -> tuple[Layer, ...]:
-        """Nodes that can be switched off, from input to output; input features are ``inputs``."""
+    def of_tracks(self, jets: Jets) -> tuple[Tensor, Tensor]:
+        """The tracks, and which of them are there.
 
-    @abstractmethod
-    def resized(self, nodes: Mapping[str, int]) -> Network:
-        """A network of the same kind whose named layers have other numbers of nodes.
-
-        Its tensors have the right shapes and no meaning: they wait to be loaded.
+        Raises
+        ------
+        TrainingError
+            If the jets have no tracks.
         """
-
-    def applied(self) -> Mapping[str, int]:
-        """How often a weight acts on one jet, where that is not once (pixels, tracks)."""
-        return {}
+        if jets.tracks is None or jets.valid is None:
+            raise TrainingError(
+                f"a network of kind '{self.architecture.kind}' sees the tracks of a jet, and these "
+                "jets have none; prepare them with `constituents: true`"
+            )
+        return jets.tracks, jets.valid
 
     def parameter_count(self) -> int:
         """Trainable numbers."""
@@ -107,8 +163,10 @@ class Network(nn.Module, ABC):
     def multiplications(self) -> int:
         """Multiply-accumulate operations a jet, in products with weights."""
         often = self.applied()
-        return sum(
-            parameter.numel() * often.get(name, 1)
-            for name, parameter in self.named_parameters()
-            if parameter.dim() > 1
+        return round(
+            sum(
+                parameter.numel() * often.get(name, 1)
+                for name, parameter in self.named_parameters()
+                if parameter.dim() > 1
+            )
         )

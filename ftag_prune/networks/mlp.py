@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from ftag_prune.architecture import Mlp
+from ftag_prune.networks.inputs import Inputs, standardised
 from ftag_prune.networks.layer import Axis, Layer, Network
 from ftag_prune.tensors import Jets
 
@@ -43,12 +44,20 @@ class MlpNetwork(Network):
         self.linear = nn.ModuleList(nn.Linear(first, second) for first, second in pairwise(widths))
         self._activation = _ACTIVATIONS[architecture.activation]
 
+    @classmethod
+    def of(cls, architecture: Mlp, *, about: Inputs, classes: int) -> Self:
+        """Perceptron on the jet inputs."""
+        mean, std = about.of_jets()
+        return cls(architecture, mean=mean, std=std, classes=classes)
+
+    @classmethod
+    def shaped(cls, architecture: Mlp, tensors: Mapping[str, Tensor], *, classes: int) -> Self:
+        """Perceptron with as many inputs as there are means."""
+        return cls(architecture, mean=tensors["mean"], std=tensors["std"], classes=classes)
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits (jets, classes) of x (jets, inputs); a missing input (NaN) stands at its mean."""
-        scaled = (x - self.mean) / self.std
-        # Infinite inputs are taken for missing too: one of them would make the whole jet NaN. Of
-        # all ways to say so, this one is the quickest in an exported file.
-        hidden = torch.where(scaled.abs() < math.inf, scaled, 0.0)
+        hidden = standardised(x, self.mean, self.std)
         *inner, last = self.linear
         for linear in inner:
             hidden = self._activation(linear(hidden))
@@ -57,7 +66,7 @@ class MlpNetwork(Network):
 
     def arguments(self, jets: Jets) -> tuple[Tensor, ...]:
         """The jet inputs."""
-        return (jets.x if self.taken is None else jets.x.index_select(1, self.taken),)
+        return (self.of_jets(jets),)
 
     def layers(self) -> tuple[Layer, ...]:
         """Input features, and the neurons of each hidden layer."""
@@ -76,12 +85,4 @@ class MlpNetwork(Network):
             nodes,
             made=(Axis(f"linear.{index}.weight", 0), Axis(f"linear.{index}.bias", 0)),
             used=(Axis(f"linear.{index + 1}.weight", 1),),
-        )
-
-    def resized(self, nodes: Mapping[str, int]) -> MlpNetwork:
-        """The same perceptron with other numbers of inputs and neurons."""
-        inputs = nodes.get("inputs", len(self.mean))
-        empty = self.mean.new_zeros(inputs)
-        return MlpNetwork(
-            self.architecture.resized(nodes), mean=empty, std=empty + 1, classes=self.classes
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
 from ftag_prune.architecture import Vgg
-from ftag_prune.errors import TrainingError
+from ftag_prune.networks.inputs import Inputs, track_columns
 from ftag_prune.networks.layer import Axis, Layer, Network
 from ftag_prune.tensors import Jets
 
@@ -118,6 +119,17 @@ class VggNetwork(Network):
         self.linear = nn.ModuleList(nn.Linear(first, second) for first, second in pairwise(widths))
         self._start()
 
+    @classmethod
+    def of(cls, architecture: Vgg, *, about: Inputs, classes: int) -> Self:
+        """VGG16 on the track inputs that its architecture names."""
+        columns = track_columns(architecture, about.tracks)
+        return cls(architecture, columns=columns, classes=classes)
+
+    @classmethod
+    def shaped(cls, architecture: Vgg, tensors: Mapping[str, Tensor], *, classes: int) -> Self:
+        """VGG16 with the track inputs of a saved one."""
+        return cls(architecture, columns=tensors["columns"].tolist(), classes=classes)
+
     def _start(self) -> None:
         """Weights that keep the size of signals and gradients (He et al., arXiv:1502.01852)."""
         for module in self.modules():
@@ -166,12 +178,7 @@ class VggNetwork(Network):
         TrainingError
             If the jets have no tracks.
         """
-        if jets.tracks is None or jets.valid is None:
-            raise TrainingError(
-                "a network of kind 'vgg' sees the tracks of a jet, and these jets have none; "
-                "prepare them with `constituents: true`"
-            )
-        return jets.tracks, jets.valid
+        return self.of_tracks(jets)
 
     def layers(self) -> tuple[Layer, ...]:
         """Filters of each convolution, and neurons of the two fully connected layers."""
@@ -204,16 +211,11 @@ class VggNetwork(Network):
         side = self.architecture.pixels >> len(self.architecture.blocks)
         return side * side
 
-    def applied(self) -> Mapping[str, int]:
+    def applied(self) -> Mapping[str, float]:
         """Pixels that each convolution makes."""
-        found, pixels = {}, self.architecture.pixels
+        found: dict[str, float] = {}
+        pixels = self.architecture.pixels
         for index, pooled in enumerate(_POOLED):
             found[f"convolution.{index}.weight"] = pixels**2
             pixels = pixels // 2 if pooled else pixels
         return found
-
-    def resized(self, nodes: Mapping[str, int]) -> VggNetwork:
-        """The same network with other numbers of filters and neurons."""
-        return VggNetwork(
-            self.architecture.resized(nodes), columns=self.columns.tolist(), classes=self.classes
-        )

@@ -1,4 +1,4 @@
-"""What a network is made of, before it is built: kinds, widths, and its nodes."""
+"""VGG16 on images of jets, before it is built."""
 
 from __future__ import annotations
 
@@ -10,32 +10,7 @@ from pydantic import Field, field_validator
 
 from ftag_prune.spec import Spec
 
-__all__ = ["Architecture", "Mlp", "Vgg"]
-
-
-class Mlp(Spec):
-    """Fully connected layers on jet features; the nodes are the hidden neurons."""
-
-    kind: Literal["mlp"] = "mlp"
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        min_length=1, description="neurons of each hidden layer, from input to output"
-    )
-    activation: Literal["relu", "gelu", "tanh"] = "relu"
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """Names of the track inputs that it takes: none."""
-        return ()
-
-    @property
-    def nodes(self) -> dict[str, int]:
-        """Number of nodes of each layer by its name, from input to output."""
-        return {f"hidden{index + 1}": nodes for index, nodes in enumerate(self.hidden)}
-
-    def resized(self, nodes: Mapping[str, int]) -> Mlp:
-        """Build the same architecture with other numbers of nodes in some layers."""
-        hidden = tuple(nodes.get(name, now) for name, now in self.nodes.items())
-        return self.model_copy(update={"hidden": hidden})
+__all__ = ["Vgg"]
 
 
 class Vgg(Spec):
@@ -84,6 +59,11 @@ class Vgg(Spec):
         return sizes
 
     @property
+    def needs_tracks(self) -> bool:
+        """Whether it sees the tracks of a jet."""
+        return True
+
+    @property
     def tracks(self) -> tuple[str, ...]:
         """Names of the track inputs that it takes: Δη, Δφ, weight, displacements."""
         return (*self.position, self.weight, *self.displacement)
@@ -105,6 +85,3 @@ class Vgg(Spec):
         """Build the same architecture with other numbers of nodes in some layers."""
         sizes = tuple(nodes.get(name, now) for name, now in self.nodes.items())
         return self.model_copy(update={"sizes": sizes})
-
-
-Architecture = Annotated[Mlp | Vgg, Field(discriminator="kind")]

@@ -1,0 +1,7 @@
+"""What a network is made of, before it is built: kinds, widths, and its nodes."""
+
+from ftag_prune.architecture.choice import Architecture
+from ftag_prune.architecture.mlp import Mlp
+from ftag_prune.architecture.vgg import Vgg
+
+__all__ = ["Architecture", "Mlp", "Vgg"]

@@ -1,0 +1,14 @@
+"""All kinds of networks: the choice that a study makes by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ftag_prune.architecture.mlp import Mlp
+from ftag_prune.architecture.vgg import Vgg
+
+__all__ = ["Architecture"]
+
+Architecture = Annotated[Mlp | Vgg, Field(discriminator="kind")]
