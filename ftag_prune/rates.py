@@ -1,8 +1,9 @@
-"""The learning rates of weights and gates, and how they fall during a training."""
+"""The learning rates of weights and gates, and how they rise and fall during a training."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
@@ -20,7 +21,43 @@ class Pair(NamedTuple):
     gates: float
 
 
-class _Falling(Spec):
+class _Warming(Spec):
+    """Rates that may start from 0: what a kind of its own says comes after the warm-up.
+
+    Weights and gates warm up alike. Adam's first steps are as long as its rate, whatever little it
+    knows of the gradients by then (Liu et al., arXiv:1908.03265), and gates that ran ahead would
+    judge nodes by weights that have not learned. With dense epochs in front the warm-up is usually
+    over before the gates come.
+    """
+
+    warm_up: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        # What a run's identity is made of: without a warm-up it is that of the runs before.
+        exclude_if=lambda share: share == 0,
+        description="share of all epochs in which the rates rise linearly from 0",
+    )
+
+    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:
+        """Rates after a share `progress` (0 to 1) of all epochs.
+
+        Parameters
+        ----------
+        pruned : largest fraction of nodes that was off at the end of an epoch before
+        """
+        if progress < self.warm_up:
+            first = self._once_warm(0.0, pruned)
+            share = progress / self.warm_up
+            return Pair(share * first.weights, share * first.gates)
+        return self._once_warm((progress - self.warm_up) / (1 - self.warm_up), pruned)
+
+    @abstractmethod
+    def _once_warm(self, progress: float, pruned: float) -> Pair:
+        """Rates after a share of the epochs that follow the warm-up."""
+
+
+class _Falling(_Warming):
     decay: Literal["cosine", "none"] = Field(
         "cosine", description="how the weights' rate falls from the first epoch to the last"
     )
@@ -36,8 +73,7 @@ class OneRate(_Falling):
     kind: Literal["one_rate"] = "one_rate"
     rate: float = Field(1e-3, gt=0)
 
-    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
-        """Rates after a share `progress` (0 to 1) of all epochs."""
+    def _once_warm(self, progress: float, pruned: float) -> Pair:  # noqa: ARG002
         now = self.rate * self._fall(progress)
         return Pair(now, now)
 
@@ -49,12 +85,11 @@ class TwoRates(_Falling):
     weights: float = Field(2e-3, gt=0)
     gates: float = Field(5e-2, gt=0)
 
-    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
-        """Rates after a share `progress` (0 to 1) of all epochs."""
+    def _once_warm(self, progress: float, pruned: float) -> Pair:  # noqa: ARG002
         return Pair(self.weights * self._fall(progress), self.gates)
 
 
-class HighToLow(Spec):
+class HighToLow(_Warming):
     """One rate for both, high until pruning has started, then low for good.
 
     The users' remedy: L_pru falls too slowly at a low rate, the accuracy suffers at a high one.
@@ -74,18 +109,18 @@ class HighToLow(Spec):
             raise ValueError(f"low ({self.low:g}) lies above high ({self.high:g})")
         return self
 
-    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
-        """Rates while at most a fraction `pruned` was switched off in the epochs before."""
+    def _once_warm(self, progress: float, pruned: float) -> Pair:  # noqa: ARG002
         now = self.low if pruned >= self.trigger else self.high
         return Pair(now, now)
 
 
-class Cosine(Spec):
+class Cosine(_Warming):
     """Weights and gates fall together along half a cosine, `cycles` times from the top.
 
     ``rate = first * (floor + (1 - floor) (1 + cos(pi p)) / 2)``, p the share of the cycle that is
     done: Loshchilov and Hutter, arXiv:1608.03983, eq. 5 with cycles of one length. Each new cycle
-    is a warm restart, the usual remedy for a loss that is stuck.
+    is a warm restart, the usual remedy for a loss that is stuck. After a warm-up p counts what is
+    left of the training: cosine with warm-up, as transformers are trained.
     """
 
     kind: Literal["cosine"] = "cosine"
@@ -94,8 +129,7 @@ class Cosine(Spec):
     floor: float = Field(0.01, ge=0, le=1, description="last rate as a share of the first")
     cycles: int = Field(1, ge=1)
 
-    def at(self, progress: float, *, pruned: float = 0.0) -> Pair:  # noqa: ARG002
-        """Rates after a share `progress` (0 to 1) of all epochs."""
+    def _once_warm(self, progress: float, pruned: float) -> Pair:  # noqa: ARG002
         done = progress * self.cycles % 1 if progress < 1 else 1.0
         share = _cosine(done, self.floor)
         return Pair(self.weights * share, self.gates * share)

@@ -7,10 +7,8 @@ from test_train import prepared as prepared  # a fixture
 from test_train_controls import controlled
 
 from ftag_prune.config import Dense, Epochs, Iterative, OneShot, Scratch, Training
-from ftag_prune.errors import ConfigError
 from ftag_prune.model import load_model
 from ftag_prune.record import read_csv, read_json
-from ftag_prune.spec import validated
 from ftag_prune.train import fit, history, train_runs
 from ftag_prune.train.best import best_of, out_of_patience
 from ftag_prune.train.state import resume, save, start
@@ -202,18 +200,3 @@ def test_without_epochs_after_the_freeze_there_is_no_best(prepared, tmp_path):
     found = read_json(tmp_path / "run" / "run.json")
     assert (found["epochs"], found["best_epoch"], found["stopped_early"]) == (3, None, False)
     assert found["val_loss"]["best"] is None
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ({"patience": 0}, "training: patience: input should be greater than or equal to 1"),
-        ({"least_gain": -1}, "training: least_gain: input should be greater than or equal to 0"),
-        ({"keep": "bets"}, "training: keep: input should be 'best' or 'last', found 'bets'"),
-        ({"patiense": 3}, "training: no key 'patiense'; nearest: 'patience'"),
-    ],
-)
-def test_mistakes_are_one_sentence(content, sentence):
-    with pytest.raises(ConfigError) as caught:
-        validated(Training, content, where="training")
-    assert str(caught.value).startswith(sentence)

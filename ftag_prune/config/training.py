@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ftag_prune.spec import Spec
 
@@ -25,10 +25,18 @@ class Epochs(Spec):
 
 
 class Adam(Spec):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
+    """Adam with decoupled weight decay, AdamW (Loshchilov and Hutter, arXiv:1711.05101).
 
-    kind: Literal["adam"] = "adam"
+    Either name chooses it; a spec that is written says adam.
+    """
+
+    kind: Literal["adam", "adamw"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
+
+    @field_validator("kind")
+    @classmethod
+    def _one_name(cls, _kind: str) -> str:
+        return "adam"
 
 
 class Sgd(Spec):
