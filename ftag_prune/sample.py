@@ -179,7 +179,12 @@ def captions(sample: Sample) -> dict[str, str]:
 
 
 def draw(
-    sample: Sample, out: Path, *, label: str | None = None, lines: Sequence[str] = ()
+    sample: Sample,
+    out: Path,
+    *,
+    label: str | None = None,
+    lines: Sequence[str] = (),
+    style: str = "notes",
 ) -> list[Path]:
     """Write the figures, as `captions` lists them, ``cutflow.csv`` and ``files.csv`` into `out`.
 
@@ -187,12 +192,13 @@ def draw(
     ----------
     label : text at the top left; the title of the card if not given
     lines : further lines below it
+    style : "notes", "slides" or "posters"
     """
     written = []
     after, _ = _AFTER[sample.how]
     texts = [*lines, f"{sample.task.title}, training jets"]
     for column, spectra in sample.spectra.items():
-        with plots.atlas_style():
+        with plots.atlas_style(style):
             fig, panels = plots.canvas_before_after(len(texts))
             plots.before_and_after(
                 panels,

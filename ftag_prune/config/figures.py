@@ -58,6 +58,9 @@ class Regrowth(_Chosen):
 class Figures(Spec):
     """What stands on every figure, and which figures there are beside the headline's."""
 
+    style: Literal["notes", "slides", "posters"] = Field(
+        "notes", description="letters and lines: larger and bolder on slides and posters"
+    )
     label: str = Field("Simulation, Pythia 8", description="text at the top left")
     lines: tuple[str, ...] = Field(
         default=("√$s$ = 13.6 TeV",), description="further lines below it"

@@ -29,7 +29,7 @@ def draw(study: Study, task: str, folder: Path, table: Path, out: Path) -> list[
     saved = []
     for name in names(study, drawing.task):
         kind, _, which = name.partition("-")
-        with plots.atlas_style():
+        with plots.atlas_style(study.figures.style):
             fig, rows = _KINDS[kind](drawing, which)
             saved.append(plots.save(fig, out / name, rows))
     return saved

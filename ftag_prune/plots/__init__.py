@@ -9,9 +9,20 @@ from ftag_prune.plots.calibrations import (
     confusion,
     reliability,
 )
+from ftag_prune.plots.canvases import (
+    canvas,
+    canvas_before_after,
+    canvas_of_cells,
+    canvas_of_four,
+    canvas_of_groups,
+    canvas_of_mechanisms,
+    canvas_with_legend,
+    canvas_with_legend_and_ratio,
+    canvas_with_ratio,
+)
 from ftag_prune.plots.distributions import DistributionArtists, Histogram, distributions
 from ftag_prune.plots.files import Saved, rows, save
-from ftag_prune.plots.layout import canvas_of_cells, canvas_with_legend_and_ratio
+from ftag_prune.plots.labels import atlas_label
 from ftag_prune.plots.profiles import ProfileArtists, ProfileLine, rejection_profile
 from ftag_prune.plots.sculpting import MassArtists, MassLine, mass_sculpting
 from ftag_prune.plots.sizes import ParetoArtists, SizePoint, pareto
@@ -19,7 +30,6 @@ from ftag_prune.plots.spectra import (
     Spectrum,
     SpectrumArtists,
     before_and_after,
-    canvas_before_after,
 )
 from ftag_prune.plots.stall import (
     Diluted,
@@ -37,9 +47,6 @@ from ftag_prune.plots.stall import (
     Saturated,
     SoftSolution,
     StrategyGroup,
-    canvas_of_groups,
-    canvas_of_mechanisms,
-    canvas_with_legend,
     epochs,
     mechanism_rows,
     mechanisms,
@@ -47,13 +54,7 @@ from ftag_prune.plots.stall import (
     regrowth,
     rejection_versus_pruned_panels,
 )
-from ftag_prune.plots.style import (
-    atlas_label,
-    atlas_style,
-    canvas,
-    canvas_of_four,
-    canvas_with_ratio,
-)
+from ftag_prune.plots.style import PRESETS, atlas_style
 from ftag_prune.plots.taggers import (
     ModelCurve,
     PrunedArtists,
@@ -72,6 +73,7 @@ from ftag_prune.plots.trainings import (
 )
 
 __all__ = [
+    "PRESETS",
     "ConfusionArtists",
     "Diluted",
     "DistributionArtists",

@@ -18,7 +18,6 @@ _METADATA: Mapping[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
     ".png": {"Software": None},
 }
-_DOTS_PER_INCH = 200
 
 
 class Saved(NamedTuple):
@@ -32,7 +31,8 @@ class Saved(NamedTuple):
 def save(fig: Figure, stem: Path, rows: Sequence[Mapping[str, Any]]) -> Saved:
     """Write `stem`.pdf, `stem`.png and `stem`.csv, each whole or not at all.
 
-    Call it inside `atlas_style`, because part of a style acts when a figure is drawn.
+    Call it inside `atlas_style`, because part of a style acts when a figure is drawn; it also says
+    how many dots per inch a PNG has.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def save(fig: Figure, stem: Path, rows: Sequence[Mapping[str, Any]]) -> Saved:
     files = Saved(*(stem.with_name(stem.name + suffix) for suffix in (".pdf", ".png", ".csv")))
     for path in (files.pdf, files.png):
         with atomic(path) as temporary:
-            fig.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=_METADATA[path.suffix])
+            fig.savefig(temporary, metadata=_METADATA[path.suffix])
     write_csv(files.csv, rows)
     return files
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.offsetbox import AnchoredText
 from matplotlib.patches import StepPatch
@@ -15,16 +14,17 @@ from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import FLAVOURS
-from ftag_prune.plots.style import Array, log_axis, make_room
+from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import Array, bold
 
-__all__ = ["Spectrum", "SpectrumArtists", "before_and_after", "canvas_before_after"]
+__all__ = ["Spectrum", "SpectrumArtists", "before_and_after"]
 
 _LABELS = {"pt": r"$p_{\mathrm{T}}$", "eta": r"$|\eta|$"}
 _BAND = 0.22
 _SPAN = 30.0  # largest over smallest value of a panel from which on y is logarithmic
 _TRUSTED = 0.5  # relative error up to which a bin has a say in that
 _NEGLIGIBLE = 1e-6  # of the largest value; a single light jet must not open decades below the rest
-_PANELS, _STRIP, _LINE = 7.6, 0.6, 0.29  # inches: both panels, the label, a line of text below it
 _LEGEND_ROWS = 4
 _EQUAL = 1e-3  # relative, between the steps of edges that count as log-spaced
 
@@ -59,28 +59,6 @@ class SpectrumArtists(NamedTuple):
     lines: tuple[list[StepPatch], list[StepPatch]]
     bands: tuple[list[StepPatch], list[StepPatch]]
     legend: Legend
-
-
-def canvas_before_after(lines: int = 2) -> tuple[Figure, tuple[Axes, Axes]]:
-    """Two equal panels that share their x axis, with a strip for label and legend above them.
-
-    Parameters
-    ----------
-    lines : int
-        Lines of text below the label; the strip is as high as they need.
-    """
-    strip = _STRIP + _LINE * max(lines, _LEGEND_ROWS - 1)
-    height = _PANELS + strip
-    fig = Figure(figsize=(8, height))
-    grid = fig.add_gridspec(
-        2, 1, hspace=0.08, left=0.17, bottom=0.9 / height, top=1 - strip / height
-    )
-    upper = fig.add_subplot(grid[0])
-    lower = fig.add_subplot(grid[1], sharex=upper)
-    upper.tick_params(axis="x", which="both", labelbottom=False)
-    # Else the first label of x runs into the lowest of y.
-    lower.tick_params(axis="x", which="both", pad=10)
-    return fig, (upper, lower)
 
 
 def before_and_after(
@@ -150,7 +128,7 @@ def _step(
     shown = np.where(value > 0, value, np.nan)
     look = FLAVOURS[flavour]
     line = ax.stairs(
-        shown, edges, baseline=None, color=look.colour, linewidth=1.6, label=look.label
+        shown, edges, baseline=None, color=look.colour, linewidth=bold(1.6), label=look.label
     )
     band = ax.stairs(
         shown + error,

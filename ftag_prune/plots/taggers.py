@@ -17,7 +17,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from ftag_prune.errors import FtagPruneError, nearest
 from ftag_prune.flavours import FLAVOURS
-from ftag_prune.plots.style import COLOURS, Array, log_axis, make_room
+from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
 
 __all__ = [
     "ModelCurve",
@@ -28,8 +30,6 @@ __all__ = [
     "roc",
 ]
 
-# One marker more than colours: the seventh line looks like none before it.
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PERCENT_PRUNED = (0, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9)
 _BAND = 0.22
 _MARGIN = 1.2  # of kept nodes, beyond the outer points
@@ -175,7 +175,7 @@ def rejection_versus_pruned(
     """
     points, bands, ratio_points, ratio_bands = [], [], [], []
     shifts = _SHIFT ** -(np.arange(len(lines)) - (len(lines) - 1) / 2)
-    looks = zip(lines, shifts, cycle(COLOURS), cycle(_MARKERS), strict=False)
+    looks = zip(lines, shifts, cycle(MODELS), cycle(MARKERS), strict=False)
     for line, shift, *look in looks:
         kept = (1 - line.pruned) * shift
         points.append(_series(ax, kept, line.rejection, line.error, line.name, look))
@@ -247,7 +247,14 @@ def _series(
     colour, marker = look
     seen = np.where(np.isfinite(y) & np.isfinite(error), y, np.nan)
     return ax.errorbar(
-        x, seen, error, color=colour, marker=marker, markersize=7, linewidth=1.6, label=name
+        x,
+        seen,
+        error,
+        color=colour,
+        marker=marker,
+        markersize=bold(7),
+        linewidth=bold(1.6),
+        label=name,
     )
 
 
@@ -263,7 +270,7 @@ def _working_point(ax: Axes, ratio: Axes, curves: Sequence[ModelCurve], *, at: f
     highest = float(max(heights, default=ax.get_ylim()[1]))
     for panel, top in ((ax, highest), (ratio, ratio.get_ylim()[1])):
         bottom = panel.get_ylim()[0]
-        panel.vlines(at, bottom, top, "0.4", "--", linewidth=1.2, zorder=0.5)
+        panel.vlines(at, bottom, top, "0.4", "--", linewidth=bold(1.2), zorder=0.5)
 
 
 def _ratio_axis(ratio: Axes, shown: Sequence[Array], label: str) -> None:
@@ -273,7 +280,7 @@ def _ratio_axis(ratio: Axes, shown: Sequence[Array], label: str) -> None:
     margin = 0.15 * max(float(np.ptp(values)), 0.1)
     ratio.set_ylim(values.min() - margin, values.max() + margin)
     ratio.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ratio.axhline(1, color="black", linewidth=1, zorder=0.5)
+    ratio.axhline(1, color="black", linewidth=bold(1), zorder=0.5)
     ratio.set_ylabel(label, loc="center")
 
 

@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.style import COLOURS, Array, log_axis, make_room
+from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = ["History", "HistoryArtists", "LayerArtists", "PrunedShape", "history", "layers"]
 
@@ -107,10 +109,12 @@ def history(axes: Sequence[Axes], runs: Sequence[History]) -> HistoryArtists:
             drawn += ax.plot(run.epoch, getattr(run, field), style, color=colour, drawstyle=steps)
             if run.freeze is not None:
                 mark = colour if len(freezes) > 1 else "0.3"
-                ax.axvline(run.freeze, color=mark, linestyle=":", linewidth=1.5, zorder=0.5)
+                ax.axvline(run.freeze, color=mark, linestyle=":", linewidth=bold(1.5), zorder=0.5)
         validation += axes[0].plot(run.epoch, run.validation_loss, color=colour, label=run.name)
         if run.target is not None:
-            axes[2].axhline(1 - run.target, color="0.5", linestyle="-.", linewidth=1, zorder=0.5)
+            axes[2].axhline(
+                1 - run.target, color="0.5", linestyle="-.", linewidth=bold(1), zorder=0.5
+            )
     for ax, (_, label) in zip(axes, _PANELS, strict=True):
         ax.set_ylabel(label)
         ax.margins(y=0.06)

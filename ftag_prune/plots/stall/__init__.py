@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from ftag_prune.plots.layout import (
-    canvas_of_groups,
-    canvas_of_mechanisms,
-    canvas_with_legend,
-)
 from ftag_prune.plots.stall.curves import (
     EpochArtists,
     EpochCurve,
@@ -49,9 +44,6 @@ __all__ = [
     "Saturated",
     "SoftSolution",
     "StrategyGroup",
-    "canvas_of_groups",
-    "canvas_of_mechanisms",
-    "canvas_with_legend",
     "epochs",
     "mechanism_rows",
     "mechanisms",

@@ -15,8 +15,9 @@ from matplotlib.patches import StepPatch
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError, nearest
-from ftag_prune.plots.layout import beside, hollow
-from ftag_prune.plots.style import COLOURS, Array, log_axis
+from ftag_prune.plots.labels import beside, hollow
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = [
     "EpochArtists",
@@ -177,7 +178,7 @@ def _steps(ax: Axes, run: Regrown, colour: str) -> StepPatch:
     edges = np.append(run.epoch - 0.5, run.epoch[-1:] + 0.5)
     ax.stairs(run.regrown, edges, fill=True, color=colour, alpha=_SHADE, linewidth=0)
     label = f"{run.name}: {np.nansum(run.regrown):,.0f}"
-    return ax.stairs(run.regrown, edges, color=colour, linewidth=1.6, label=label)
+    return ax.stairs(run.regrown, edges, color=colour, linewidth=bold(1.6), label=label)
 
 
 def _column(curve: EpochCurve, quantity: str) -> Array:
@@ -195,7 +196,7 @@ def _line(
     ax: Axes, curve: EpochCurve, values: Array, colour: Any, style: Any, *, quantity: str
 ) -> Line2D:
     """One curve; a pressure keeps its value during an epoch."""
-    drawn = ax.plot(curve.epoch, values, color=colour, linestyle=style, linewidth=1.8)
+    drawn = ax.plot(curve.epoch, values, color=colour, linestyle=style, linewidth=bold(1.8))
     drawn[0].set(label=curve.name, drawstyle="steps-mid" if quantity == "pressure" else "default")
     return drawn[0]
 
@@ -208,8 +209,10 @@ def _onset(ax: Axes, curve: EpochCurve, values: Array, colour: Any) -> list[Line
     place = int(np.argmin(np.abs(curve.epoch - onset)))
     if not np.isfinite(values[place]):
         return []
-    mark = ax.plot(curve.epoch[place], values[place], "o", color=colour, markersize=8, zorder=3)
-    mark[0].set(markerfacecolor="white", markeredgewidth=1.8)
+    mark = ax.plot(
+        curve.epoch[place], values[place], "o", color=colour, markersize=bold(8), zorder=3
+    )
+    mark[0].set(markerfacecolor="white", markeredgewidth=bold(1.8))
     return mark
 
 
@@ -254,7 +257,7 @@ def _wanted(ax: Axes, quantity: str, target: float | None) -> None:
     """Horizontal line of what was asked for."""
     if target is not None and quantity in ("active", "pruned"):
         height = target if quantity == "pruned" else 1 - target
-        ax.axhline(height, color="0.5", linestyle="-.", linewidth=1, zorder=0.5)
+        ax.axhline(height, color="0.5", linestyle="-.", linewidth=bold(1), zorder=0.5)
 
 
 def _meanings(
@@ -263,7 +266,9 @@ def _meanings(
     """Grey entries of the legend for the marks that are there."""
     entries = []
     if target is not None and {"active", "pruned"} & set(quantities):
-        entries.append(Line2D([], [], color="0.5", linestyle="-.", linewidth=1, label="wanted"))
+        entries.append(
+            Line2D([], [], color="0.5", linestyle="-.", linewidth=bold(1), label="wanted")
+        )
     if any(onsets):
         entries.append(hollow("onset"))
     return entries

@@ -12,14 +12,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.layout import beside
-from ftag_prune.plots.style import COLOURS, log_axis
+from ftag_prune.plots.labels import beside
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import bold
 from ftag_prune.plots.taggers import PrunedArtists, PrunedLine, rejection_versus_pruned
 
 __all__ = ["GroupArtists", "StrategyGroup", "rejection_versus_pruned_panels"]
 
 _REPEATED = "black"
-_MORE = ("#a96b59", "#92dadd")  # beyond the six of all figures (M. Petroff, arXiv:2107.02270)
 _DENSE = "0.85"
 _TICKS = 7
 
@@ -114,21 +114,18 @@ def _farthest(group: StrategyGroup) -> float:
 def _band(ax: Axes, dense: tuple[float, float]) -> Rectangle:
     """The dense tagger, one standard error on either side."""
     value, error = dense
-    ax.axhline(value, color="0.6", linewidth=1, zorder=0.2)
+    ax.axhline(value, color="0.6", linewidth=bold(1), zorder=0.2)
     return ax.axhspan(value - error, value + error, color=_DENSE, linewidth=0, zorder=0.1)
 
 
 def _recolour(drawn: PrunedArtists) -> None:
-    """Black stars for the last line, the same in each row; new colours where they would repeat."""
-    last = len(drawn.points) - 1
-    for index, colour in [*zip(range(len(COLOURS), last), _MORE, strict=False), (last, _REPEATED)]:
-        for points in (drawn.points[index], drawn.ratio_points[index]):
-            for artist in points.get_children():
-                artist.set(color=colour)
-        for band in (drawn.bands[index], drawn.ratio_bands[index]):
-            band.set_color(colour)
-    for points in (drawn.points[last], drawn.ratio_points[last]):
-        points.lines[0].set(marker="*", markersize=11)
+    """Black stars for the last line, the same in each row."""
+    for points in (drawn.points[-1], drawn.ratio_points[-1]):
+        for artist in points.get_children():
+            artist.set(color=_REPEATED)
+        points.lines[0].set(marker="*", markersize=bold(11))
+    for band in (drawn.bands[-1], drawn.ratio_bands[-1]):
+        band.set_color(_REPEATED)
 
 
 def _limits(ax: Axes, lines: Sequence[PrunedLine]) -> None:

@@ -16,8 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.layout import beside
-from ftag_prune.plots.style import COLOURS, Array, log_axis
+from ftag_prune.plots.labels import beside
+from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = [
     "Diluted",
@@ -199,8 +200,10 @@ def _dilution(ax: Axes, curves: Sequence[Diluted]) -> PanelArtists:
     shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, len(curves)))
     lines, predicted = [], []
     for one, colour in zip(curves, shades, strict=True):
-        lines += ax.plot(one.epoch, one.pruning_loss, color=colour, linewidth=2.2, label=one.name)
-        predicted += ax.plot(one.epoch, one.predicted, "--", color="black", linewidth=1.1)
+        lines += ax.plot(
+            one.epoch, one.pruning_loss, color=colour, linewidth=bold(2.2), label=one.name
+        )
+        predicted += ax.plot(one.epoch, one.predicted, "--", color="black", linewidth=bold(1.1))
     loss = np.concatenate([one.pruning_loss for one in curves])
     loss = loss[np.isfinite(loss)]
     log_axis(ax, loss[loss > _NEGLIGIBLE * loss.max(initial=0.0)])
@@ -213,8 +216,10 @@ def _saturation(ax: Axes, curves: Sequence[Saturated]) -> PanelArtists:
     """Share of zero gradients (solid) and mean gate (dashed)."""
     lines, gates = [], []
     for one, colour in zip(curves, cycle(COLOURS), strict=False):
-        lines += ax.plot(one.epoch, one.zero_gradient, color=colour, linewidth=1.8, label=one.name)
-        gates += ax.plot(one.epoch, one.active, "--", color=colour, linewidth=1.8)
+        lines += ax.plot(
+            one.epoch, one.zero_gradient, color=colour, linewidth=bold(1.8), label=one.name
+        )
+        gates += ax.plot(one.epoch, one.active, "--", color=colour, linewidth=bold(1.8))
     _fractions(ax, "Fraction of nodes")
     meanings = [
         Line2D([], [], color="0.3", linestyle="-", label="gradient is 0"),
@@ -232,7 +237,7 @@ def _equilibrium(ax: Axes, one: Equilibrium) -> PanelArtists:
     band = ax.fill_between(
         one.epoch, low, one.saliency_high, color=COLOURS[0], alpha=_BAND, linewidth=0
     )
-    lines = ax.plot(one.epoch, one.price, color=COLOURS[2], linewidth=2.2, label="price")
+    lines = ax.plot(one.epoch, one.price, color=COLOURS[2], linewidth=bold(2.2), label="price")
     lines += ax.plot(one.epoch, one.saliency_median, color=COLOURS[0], label="saliency")
     ax.set_ylabel("Price, saliency")
     right = ax.twinx()
@@ -248,8 +253,10 @@ def _equilibrium(ax: Axes, one: Equilibrium) -> PanelArtists:
 
 def _soft(ax: Axes, side: Axes, one: SoftSolution) -> PanelArtists:
     """Mean gate and fraction of nodes that are off, each beside what was asked for; the gates."""
-    lines = ax.plot(one.epoch, one.active, color=COLOURS[0], linewidth=2.2, label="active")
-    lines += ax.plot(one.epoch, one.pruned, "--", color=COLOURS[2], linewidth=2.2, label="pruned")
+    lines = ax.plot(one.epoch, one.active, color=COLOURS[0], linewidth=bold(2.2), label="active")
+    lines += ax.plot(
+        one.epoch, one.pruned, "--", color=COLOURS[2], linewidth=bold(2.2), label="pruned"
+    )
     for line, height in zip(lines, (1 - one.target, one.target), strict=True):
         _wanted(ax, height, str(line.get_color()))
     _fractions(ax, "Fraction of nodes")
@@ -261,7 +268,7 @@ def _soft(ax: Axes, side: Axes, one: SoftSolution) -> PanelArtists:
     ticks = MaxNLocator(2).tick_values(0, side.get_xlim()[1])
     side.set_xticks(ticks[1:2])  # 0 would run into the last epoch at the left
     side.set_xlabel("Share")
-    wanted = Line2D([], [], color="0.3", linestyle="-.", linewidth=1, label="wanted")
+    wanted = Line2D([], [], color="0.3", linestyle="-.", linewidth=bold(1), label="wanted")
     legend = beside(side, [*lines, wanted, bars], title="D  Soft solution")
     return PanelArtists(lines, legend, bars)
 
@@ -275,6 +282,6 @@ def _fractions(ax: Axes, label: str) -> None:
 
 def _wanted(ax: Axes, height: float, colour: str) -> Line2D:
     """Horizontal line of what was asked for."""
-    line = ax.axhline(height, color=colour, linestyle="-.", linewidth=1, zorder=0.5)
+    line = ax.axhline(height, color=colour, linestyle="-.", linewidth=bold(1), zorder=0.5)
     line.set_label("wanted")
     return line

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, MultipleLocator, NullLocator
 
-from ftag_prune.plots.layout import beside, hollow
-from ftag_prune.plots.style import COLOURS, Array
+from ftag_prune.plots.labels import beside, hollow
+from ftag_prune.plots.style import COLOURS, Array, bold, preset
 
 __all__ = ["OnsetArtists", "Onsets", "onset_versus_nodes"]
 
@@ -95,7 +95,7 @@ def _points(ax: Axes, one: Onsets, colour: str, marker: str) -> ErrorbarContaine
     """Mean and spread where pruning started."""
     seen = np.where(np.isfinite(one.onset), one.onset, np.nan)
     return ax.errorbar(
-        one.nodes, seen, one.spread, fmt=marker, color=colour, markersize=8, label=one.name
+        one.nodes, seen, one.spread, fmt=marker, color=colour, markersize=bold(8), label=one.name
     )
 
 
@@ -106,18 +106,24 @@ def _never(ax: Axes, one: Onsets, colour: str, marker: str) -> list[Line2D]:
         return []
     x, y = one.nodes[lost], np.full(lost.sum(), one.last)
     # An annotation points from its text to its place; this one is turned round.
-    arrow = {"arrowstyle": "<|-", "color": colour, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
+    arrow = {
+        "arrowstyle": "<|-",
+        "color": colour,
+        "linewidth": bold(1.6),
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     for place in zip(x, y, strict=True):
-        ax.annotate("", place, (0, _ARROW), textcoords="offset points", arrowprops=arrow)
-    marks = ax.plot(x, y, marker, color=colour, markersize=8)
-    marks[0].set(markerfacecolor="white", markeredgewidth=1.8)
+        ax.annotate("", place, (0, bold(_ARROW)), textcoords="offset points", arrowprops=arrow)
+    marks = ax.plot(x, y, marker, color=colour, markersize=bold(8))
+    marks[0].set(markerfacecolor="white", markeredgewidth=bold(1.8))
     return marks
 
 
 def _line(ax: Axes, one: Onsets, colour: str) -> Line2D:
     """What theory predicts."""
     shown = np.where(np.isfinite(one.onset), one.onset, np.nan)
-    return ax.plot(one.nodes, shown, "--", color=colour, linewidth=1.6, label=one.name)[0]
+    return ax.plot(one.nodes, shown, "--", color=colour, linewidth=bold(1.6), label=one.name)[0]
 
 
 def _axes(ax: Axes, points: Sequence[Onsets], lines: Sequence[Onsets]) -> None:
@@ -157,7 +163,7 @@ def _rungs(ax: Axes, rung: float, every: Sequence[Onsets]) -> list[Text]:
     right.yaxis.set_minor_locator(NullLocator())
     right.set_ylabel(f"Rungs of {rung:g} epochs")
     for height in np.arange(rung, top, rung * step):
-        ax.axhline(height, color="0.88", linewidth=0.8, zorder=0)
+        ax.axhline(height, color="0.88", linewidth=bold(0.8), zorder=0)
     return _slope(ax, rung, every)
 
 
@@ -174,9 +180,11 @@ def _slope(ax: Axes, rung: float, every: Sequence[Onsets]) -> list[Text]:
     if not free:
         return []
     corners = free[0] + rung * np.array([0, 0, 1, 0])
-    ax.plot(x[[0, 1, 1, 0]], corners, color="0.4", linewidth=1.2, solid_joinstyle="miter")
+    ax.plot(x[[0, 1, 1, 0]], corners, color="0.4", linewidth=bold(1.2), solid_joinstyle="miter")
     place = (float(np.sqrt(x.prod())), float(free[0]))
-    text = ax.annotate("one rung per decade", place, (0, -5), textcoords="offset points")
+    text = ax.annotate(
+        "one rung per decade", place, (0, -5 * preset().text), textcoords="offset points"
+    )
     text.set(color="0.3", ha="center", va="top", size="small")
     return [text]
 

@@ -1,0 +1,125 @@
+"""Labels and legends: where they stand, and room for them beside the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
+from matplotlib.transforms import Bbox
+
+from ftag_prune.plots.style import bold, preset
+
+__all__ = ["atlas_label", "beside", "hollow", "make_room"]
+
+_RESERVED = ("ATLAS", "CMS", "ALICE", "LHCb")
+_GAP = 0.03  # between label, legend and data, in parts of the axes
+
+
+def atlas_label(
+    ax: Axes, text: str, *, lines: Sequence[str] = (), above: bool = False
+) -> AnchoredOffsetbox:
+    """Write the label at the upper left of the axes and make room for it.
+
+    Parameters
+    ----------
+    text : str
+        First line, such as "Simulation, Pythia 8". The name of an experiment in front is set in
+        bold italics; it belongs to results of that experiment alone.
+    lines : sequence of str
+        Further lines: energy, selection, discriminant with its fractions. Write "√$s$" for the
+        root: mathtext logs a warning about its own, which this font does not have.
+    above : bool
+        Put it over the axes, whose limits then stay as they are.
+    """
+    experiment, _, rest = text.partition(" ") if text.startswith(_RESERVED) else ("", "", text)
+    strong = {"weight": "bold", "style": "italic", "size": "x-large"}
+    words: list[Any] = [TextArea(experiment, textprops=strong)] if experiment else []
+    words.append(TextArea(rest, textprops={"size": "x-large"}))
+    rows: list[Any] = [HPacker(children=words, align="baseline", pad=0, sep=6 * preset().text)]
+    rows += [TextArea(line, textprops={"size": "medium"}) for line in lines]
+    label = AnchoredOffsetbox(
+        loc="lower left" if above else "upper left",
+        child=VPacker(children=rows, align="left", pad=0, sep=5 * preset().text),
+        pad=0,
+        borderpad=0.5 if above else 0.9,
+        frameon=False,
+        bbox_to_anchor=(0, 1) if above else None,
+        bbox_transform=ax.transAxes if above else None,
+    )
+    ax.add_artist(label)
+    if not above:
+        make_room(ax)
+    return label
+
+
+def make_room(ax: Axes) -> None:
+    """Raise the upper limit of y until no data lie under the label or the legend.
+
+    Only data below each box count, so a falling curve leaves the place at its right to the legend.
+    A legend that would cover the label moves below it.
+    """
+    labels = [_box(ax, one) for one in ax.artists if isinstance(one, AnchoredOffsetbox)]
+    boxes = list(labels)
+    if legend := ax.get_legend():
+        if any(_box(ax, legend).overlaps(label) for label in labels):
+            legend.set_bbox_to_anchor((0, 0, 1, min(label.y0 for label in labels)))
+        boxes.append(_box(ax, legend))
+    stretch = max(
+        (_highest(ax, box.x0 - _GAP, box.x1 + _GAP) / (box.y0 - _GAP) for box in boxes), default=1.0
+    )
+    if stretch > 1:
+        scale = ax.yaxis.get_transform()
+        low, high = scale.transform(np.array(ax.get_ylim()))
+        top = scale.inverted().transform(np.array([low + (high - low) * stretch]))
+        ax.set_ylim(top=float(top[0]))
+
+
+def beside(ax: Axes, handles: Sequence[Any], *, title: str = "", gap: float = 0.2) -> Legend:
+    """A legend at the right of the axes, its top at theirs; the gap is in inches."""
+    width = ax.bbox.width / ax.figure.dpi / preset().text
+    return ax.legend(
+        handles=handles,
+        title=title or None,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(1 + gap / width, 1),
+        borderaxespad=0,
+        borderpad=0,
+    )
+
+
+def hollow(label: str) -> Line2D:
+    """Grey entry of a legend for open markers of any colour."""
+    look: dict[str, Any] = {
+        "markerfacecolor": "white",
+        "markeredgewidth": bold(1.8),
+        "markersize": bold(8),
+    }
+    return Line2D([], [], color="0.3", linestyle="", marker="o", label=label, **look)
+
+
+def _box(ax: Axes, artist: Any) -> Bbox:
+    """Outline of a label or legend, in parts of the axes."""
+    outline: Bbox = artist.get_window_extent()
+    return outline.transformed(ax.transAxes.inverted())
+
+
+def _highest(ax: Axes, left: float, right: float) -> float:
+    """Top of the data between two x, all in parts of the axes; 0 if there are none."""
+    paths = [line.get_transform().transform_path(line.get_path()) for line in ax.lines]
+    paths += [patch.get_transform().transform_path(patch.get_path()) for patch in ax.patches]
+    for collection in ax.collections:
+        transform = collection.get_transform()
+        paths += [transform.transform_path(path) for path in collection.get_paths()]
+    top = 0.0
+    for path in paths:
+        # Points along the segments, for a box may lie between two vertices.
+        x, y = ax.transAxes.inverted().transform(path.interpolated(50).vertices).T
+        under = (x >= left) & (x <= right) & np.isfinite(y)
+        top = max(top, float(y[under].max(initial=0.0)))
+    return top
