@@ -2,6 +2,7 @@
 
 from ftag_prune.architecture.choice import Architecture
 from ftag_prune.architecture.mlp import Mlp
+from ftag_prune.architecture.two_step import FirstStep, Found, TwoStep
 from ftag_prune.architecture.vgg import Vgg
 
-__all__ = ["Architecture", "Mlp", "Vgg"]
+__all__ = ["Architecture", "FirstStep", "Found", "Mlp", "TwoStep", "Vgg"]

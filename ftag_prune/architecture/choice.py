@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from ftag_prune.architecture.mlp import Mlp
+from ftag_prune.architecture.two_step import TwoStep
 from ftag_prune.architecture.vgg import Vgg
 
 __all__ = ["Architecture"]
 
-Architecture = Annotated[Mlp | Vgg, Field(discriminator="kind")]
+Architecture = Annotated[Mlp | TwoStep | Vgg, Field(discriminator="kind")]

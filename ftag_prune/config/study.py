@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from ftag_prune.architecture import Architecture
+from ftag_prune.architecture import Architecture, TwoStep
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name
@@ -217,9 +217,9 @@ def _name(place: _Place, asked: _Asked, strategy: str, seed: int) -> str:
 
 def _first(network: Architecture, seed: int) -> str | None:
     """Name of the run whose tagger is the first of two steps."""
-    step = getattr(network, "first", None)
-    if step is None:
+    if not isinstance(network, TwoStep):
         return None
+    step = network.first
     asked = _Asked(_percent(step.target) if step.target else "dense", step.target, None)
     return _name(_Place(step.task, step.network, network), asked, step.strategy or "dense", seed)
 

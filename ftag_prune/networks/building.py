@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ftag_prune.architecture import Architecture, Mlp, Vgg
+from ftag_prune.architecture import Architecture, Mlp, TwoStep, Vgg
 from ftag_prune.networks.inputs import Inputs
 from ftag_prune.networks.layer import Network
 from ftag_prune.networks.mlp import MlpNetwork
+from ftag_prune.networks.two_step import TwoStepNetwork
 from ftag_prune.networks.vgg import VggNetwork
 from ftag_prune.spec import Spec
 from ftag_prune.tensors import Description
 
 __all__ = ["build", "build_for", "restored"]
 
-_NETWORKS: dict[type[Spec], type[Network]] = {Mlp: MlpNetwork, Vgg: VggNetwork}
+_NETWORKS: dict[type[Spec], type[Network]] = {
+    Mlp: MlpNetwork,
+    TwoStep: TwoStepNetwork,
+    Vgg: VggNetwork,
+}
 
 
 def build(
@@ -30,6 +35,7 @@ def build(
     tracks: Sequence[str] = (),
     track_mean: Sequence[float] = (),
     track_std: Sequence[float] = (),
+    names: Sequence[str] = (),
 ) -> Network:
     """Network whose weights depend on the seed alone; the global generator stays as it was.
 
@@ -41,12 +47,14 @@ def build(
     track_mean, track_std : (track inputs,)
         Normalisation of the track inputs; 0 and 1 if they are not given.
 
+    names : of the jet inputs, where a network looks for them
+
     Raises
     ------
     ConfigError
-        If the network takes a track input that the jets do not have.
+        If the network takes an input that the jets do not have.
     """
-    about = Inputs(mean, std, tracks, track_mean, track_std)
+    about = Inputs(mean, std, tracks, track_mean, track_std, names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _NETWORKS[type(architecture)].of(architecture, about=about, classes=classes)
@@ -63,6 +71,7 @@ def build_for(about: Description, architecture: Architecture, *, seed: int = 0) 
         tracks=about.track_inputs,
         track_mean=about.track_mean,
         track_std=about.track_std,
+        names=about.inputs,
     )
 
 

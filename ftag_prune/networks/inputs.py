@@ -25,6 +25,7 @@ class Inputs(NamedTuple):
     tracks : names of the track inputs that the jets have, in their order
     track_mean, track_std : (track inputs,)
         Normalisation of the track inputs; 0 and 1 if they are not given.
+    names : of the jet inputs; none if nobody looks for them
     """
 
     mean: Sequence[float]
@@ -32,6 +33,7 @@ class Inputs(NamedTuple):
     tracks: Sequence[str] = ()
     track_mean: Sequence[float] = ()
     track_std: Sequence[float] = ()
+    names: Sequence[str] = ()
 
     def of_tracks(self, columns: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (columns,) of some track inputs."""
