@@ -15,10 +15,20 @@ from small_samples import card, small, write_root
 from test_cli import call
 from test_train import a_run
 
-from ftag_prune import export as module
 from ftag_prune.architecture import Mlp
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.export import INPUT, OPSET, TOLERANCE, Origin, export, export_run, feed, session
+from ftag_prune.export import (
+    INPUT,
+    OPSET,
+    TOLERANCE,
+    Origin,
+    check,
+    export,
+    export_run,
+    feed,
+    files,
+    session,
+)
 from ftag_prune.flavours import TASKS
 from ftag_prune.model import About, Model, load_model
 from ftag_prune.networks import build, restored
@@ -157,7 +167,8 @@ def test_the_metadata_are_the_json_file(exported):
     )
     assert told["classes"] == list(CLASSES)
     assert told["discriminants"]["b"] == {"u": 0.79, "c": 0.2, "tau": 0.01}
-    assert told["architecture"] == {"kind": "mlp", "hidden": [24, 16], "activation": "relu"}
+    assert told["architecture"] == a_model().network.architecture.model_dump(mode="json")
+    assert (told["architecture"]["kind"], told["architecture"]["hidden"]) == ("mlp", [24, 16])
     assert (told["opset"], told["kept"], told["spec"]) == (17, None, None)
 
 
@@ -216,9 +227,9 @@ def _with_a_missing_input_at_zero(network):
 
 @pytest.mark.parametrize("spoilt", [_with_a_bias_off, _with_a_missing_input_at_zero])
 def test_an_export_that_differs_is_refused(tmp_path, monkeypatch, spoilt):
-    right = module._content
+    right = files.content
     monkeypatch.setattr(
-        module, "_content", lambda _network, told: right(spoilt(a_model().network), told)
+        files, "content", lambda _network, told: right(spoilt(a_model().network), told)
     )
     (tmp_path / "model.onnx").write_text("old")
     with pytest.raises(FtagPruneError, match=r"model.onnx: not written, .* differ by [0-9.e-]+ in"):
@@ -229,7 +240,7 @@ def test_an_export_that_differs_is_refused(tmp_path, monkeypatch, spoilt):
 
 def test_an_export_that_differs_on_real_jets_alone_is_refused(trained, tmp_path, monkeypatch):
     """Random jets that miss all inputs cannot see a wrong mean; real ones do."""
-    right = module._content
+    right = files.content
 
     def wrong(network, told):
         other = load_model(trained / "pruned" / "model.pt").network
@@ -237,9 +248,9 @@ def test_an_export_that_differs_on_real_jets_alone_is_refused(trained, tmp_path,
             other.mean.add_(other.std)
         return right(other, told)
 
-    monkeypatch.setattr(module, "_content", wrong)
-    missing = np.full((10, 3), np.nan, dtype=np.float32)
-    monkeypatch.setattr(module, "_random", lambda *_arguments, **_options: missing)
+    monkeypatch.setattr(files, "content", wrong)
+    missing = {INPUT: np.full((10, 3), np.nan, dtype=np.float32)}
+    monkeypatch.setattr(check, "_random", lambda *_arguments, **_options: missing)
     export_run(trained / "pruned", tmp_path / "unseen.onnx")
     with pytest.raises(FtagPruneError, match="in a probability of real jets"):
         export_run(trained / "pruned", tmp_path / "m.onnx", jets=trained / "jets" / "test.h5")
@@ -257,10 +268,10 @@ def test_a_network_with_a_number_that_is_none_is_refused(tmp_path):
 
 def test_only_extreme_jets_may_round(tmp_path, monkeypatch):
     """However wide the rounding there, ordinary jets agree to 1e-5."""
-    monkeypatch.setattr(module, "_rounding", lambda *_arguments: 1.0)
-    right = module._content
+    monkeypatch.setattr(check, "_allowed", lambda *_arguments: 1.0)
+    right = files.content
     monkeypatch.setattr(
-        module, "_content", lambda _network, told: right(_with_a_bias_off(a_model().network), told)
+        files, "content", lambda _network, told: right(_with_a_bias_off(a_model().network), told)
     )
     with pytest.raises(FtagPruneError, match="of random jets"):
         export(a_model(), tmp_path / "model.onnx", name="GN")

@@ -1,0 +1,213 @@
+"""From a network to the content of an ONNX file, and what that is given for jets."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ftag_prune.flavours import score_name
+from ftag_prune.model import About, Model
+from ftag_prune.networks import Network
+from ftag_prune.tensors import Jets
+
+__all__ = [
+    "INPUT",
+    "OPSET",
+    "TRACKS",
+    "VALID",
+    "Given",
+    "content",
+    "exportable",
+    "feed",
+    "loaded",
+    "output_names",
+    "session",
+    "takes",
+]
+
+INPUT = "jet_features"
+TRACKS = "track_features"
+VALID = "track_valid"
+
+# ONNX Runtime can read it since 1.12 (2022).
+OPSET = 17
+
+# What the file calls that which a network's `forward` takes.
+_NAMES = {"x": INPUT, "tracks": TRACKS, "valid": VALID}
+
+_AXES = {INPUT: ("jets",), TRACKS: ("jets", "tracks"), VALID: ("jets", "tracks")}
+
+Given = Mapping[str, npt.NDArray[Any]]
+"""What the file is given, by the names of its inputs."""
+
+
+def takes(network: Network) -> tuple[str, ...]:
+    """Names of the inputs that the file of a network has, in the order of `forward`."""
+    taken = signature(network.forward).parameters.values()
+    return tuple(_NAMES[one.name] for one in taken if one.default is one.empty)
+
+
+def output_names(name: str, about: About) -> list[str]:
+    """Names of the probabilities of a model of this name."""
+    return [score_name(name, flavour) for flavour in about.classes]
+
+
+def session(model: Model, *, name: str = "model") -> onnxruntime.InferenceSession:
+    """ONNX Runtime with the model, on one thread, without a file and without the check."""
+    return loaded(content(model.network, {"outputs": output_names(name, model.about)}))
+
+
+def loaded(file: bytes) -> onnxruntime.InferenceSession:
+    """ONNX Runtime with the content of a file, on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def feed(model: Model, jets: Jets) -> dict[str, npt.NDArray[Any]]:
+    """What an exported model is given for a batch of jets, by the names of its inputs.
+
+    Parameters
+    ----------
+    jets : opened with ``inputs=model.about.inputs``
+    """
+    network = model.network
+    given = dict(zip(takes(network), network.arguments(jets), strict=True))
+    if (columns := _columns(network)) is not None:
+        given[TRACKS] = given[TRACKS].index_select(2, columns)
+    return {name: np.ascontiguousarray(one.numpy()) for name, one in given.items()}
+
+
+def content(network: Network, told: Mapping[str, Any]) -> bytes:
+    """The ONNX file of a network.
+
+    Parameters
+    ----------
+    told : its metadata; their ``outputs`` are the names of the probabilities
+    """
+    names = takes(network)
+    with TemporaryDirectory() as folder, _exporting():
+        torch.onnx.export(
+            _Probabilities(exportable(network), names).eval(),
+            tuple(_example(network, name) for name in names),
+            raw := Path(folder) / "raw.onnx",
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(names),
+            output_names=told["outputs"],
+            dynamic_axes=_dynamic(names, told["outputs"]),
+        )
+        made = onnx.load_model(raw)
+    onnx.helper.set_model_props(made, {key: json.dumps(value) for key, value in told.items()})
+    onnx.checker.check_model(made, full_check=True)
+    file: bytes = made.SerializeToString(deterministic=True)
+    return file
+
+
+def _example(network: Network, name: str) -> Tensor:
+    """Two jets with three slots: any numbers of both will do in the file."""
+    if name == VALID:
+        return torch.tensor([[True, False, False], [True, True, False]])
+    if name == TRACKS:
+        return torch.zeros(2, 3, len(network.architecture.tracks))
+    return torch.zeros(2, len(network.mean))
+
+
+def _dynamic(inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, dict[int, str]]:
+    axes = {**{name: _AXES[name] for name in inputs}, **dict.fromkeys(outputs, ("jets",))}
+    return {name: dict(enumerate(dims)) for name, dims in axes.items()}
+
+
+# -- what the exporter sees ----------------------------------------------------------------------
+
+
+class _Probabilities(nn.Module):
+    """What the file computes: a vector of probabilities (jets,) for each class."""
+
+    def __init__(self, network: Network, names: Sequence[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.names = names
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities of jets whose inputs come in the order of the file."""
+        given = dict(zip(self.names, inputs, strict=True))
+        slots = {name: _with_a_slot(given[name]) for name in (TRACKS, VALID) if name in given}
+        # Networks may take jets in parts where nothing is learned: the file takes them at once.
+        with torch.enable_grad():
+            logits: Tensor = self.network(*{**given, **slots}.values())
+        return logits.softmax(1).unbind(1)
+
+
+def _with_a_slot(padded: Tensor) -> Tensor:
+    """The same (jets, tracks, ...), with an empty slot where there is none at all.
+
+    Sums and maxima over nothing are what the libraries disagree about.
+    """
+    jets, slots, *further = torch._shape_as_tensor(padded)
+    missing = (1 - slots).clamp(min=0)
+    return torch.cat([padded, padded.new_zeros([jets, missing, *further])], dim=1)
+
+
+def exportable(network: Network) -> Network:
+    """A copy that takes the track inputs it wants, in its order, and hides nothing."""
+    copy = deepcopy(network)
+    if (columns := _columns(copy)) is not None:
+        columns.copy_(torch.arange(len(columns)))
+    for module in copy.modules():
+        if isinstance(module, _BatchNorm) and not module.affine:
+            _with_weights(module)
+    return copy
+
+
+def _columns(network: Network) -> Tensor | None:
+    """Places of a network's track inputs among those of the jets; None if it takes none."""
+    columns = getattr(network, "columns", None)
+    return columns if isinstance(columns, Tensor) else None
+
+
+def _with_weights(norm: _BatchNorm) -> None:
+    """Weights that change nothing: the exporter looks at them for the number of channels."""
+    if norm.running_mean is not None:
+        norm.weight = nn.Parameter(torch.ones_like(norm.running_mean))
+        norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
+
+
+@contextmanager
+def _exporting() -> Iterator[None]:
+    """What the exporter needs to hear, and what we need not."""
+    # Not in the list of what torch.onnx exports, but documented with it.
+    torch.onnx.register_custom_op_symbolic("aten::index_add", _index_add, OPSET)  # type: ignore[attr-defined]
+    try:
+        with warnings.catch_warnings():
+            # The exporter that needs no further package and makes one file is called the old one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        torch.onnx.unregister_custom_op_symbolic("aten::index_add", OPSET)  # type: ignore[attr-defined]
+
+
+def _index_add(graph: Any, into: Any, dim: Any, index: Any, values: Any, alpha: Any = None) -> Any:  # noqa: ARG001 - the interface of the exporter
+    """Sums along the first dimension, in order.
+
+    The exporter's own keeps one of the values that go to the same place, and says so in a warning.
+    """
+    last = graph.op("Constant", value_t=torch.tensor([1]))
+    return graph.op(
+        "ScatterND", into, graph.op("Unsqueeze", index, last), values, reduction_s="add"
+    )

@@ -1,0 +1,142 @@
+"""What an ONNX file says of its inputs, its outputs and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ftag_prune.errors import FtagPruneError, nearest
+from ftag_prune.export.conversion import INPUT, OPSET, TRACKS, VALID, output_names, takes
+from ftag_prune.flavours import task_of
+from ftag_prune.model import About, Model
+from ftag_prune.record import provenance
+from ftag_prune.tensors import description
+from ftag_prune.tensors.meaning import prepared_file
+
+__all__ = ["Origin", "told"]
+
+_NORMALISATION = "inside: (x - mean) / std; NaN and infinite inputs stand at their mean"
+
+_PADDING = (
+    f"slots where {VALID} is false: what they hold, their number and the order of the tracks "
+    "change nothing"
+)
+
+
+class Origin(NamedTuple):
+    """Where a network comes from; all None for one that is no run's.
+
+    Attributes
+    ----------
+    spec : of the run
+    kept : indices of the nodes left in each layer of the network in the spec; None if dense
+    jets : fingerprint of the prepared jets it was trained on
+    provenance : of the training
+    """
+
+    spec: Mapping[str, Any] | None = None
+    kept: list[list[int]] | None = None
+    jets: str | None = None
+    provenance: Mapping[str, Any] | None = None
+
+
+def told(model: Model, name: str, origin: Origin, jets: Path | None) -> dict[str, Any]:
+    """What the inputs, the outputs and the numbers are, as JSON content.
+
+    Parameters
+    ----------
+    jets : prepared file that tells units and definitions
+    """
+    network, about = model.network, model.about
+    taken = takes(network)
+    known = _Known({}, {}) if jets is None else _known(jets, about, origin)
+    discriminants = task_of(about.task).among(about.classes).discriminants
+    return {
+        "model": name,
+        "task": about.task,
+        "input": INPUT if INPUT in taken else None,
+        "inputs": _jet_inputs(model, known) if INPUT in taken else [],
+        "tracks": _tracks(model, known) if TRACKS in taken else None,
+        "normalisation": _NORMALISATION,
+        "outputs": output_names(name, about),
+        "classes": list(about.classes),
+        "discriminants": {one.signal: dict(one.fractions) for one in discriminants},
+        "architecture": network.architecture.model_dump(mode="json"),
+        "multiplications": network.multiplications(),
+        "kept": origin.kept,
+        "spec": origin.spec,
+        "jets": origin.jets,
+        "provenance": {"training": origin.provenance, "export": _versions()},
+        "opset": OPSET,
+    }
+
+
+def _versions() -> dict[str, Any]:
+    made = provenance()
+    more = {package: metadata.version(package) for package in ("onnx", "onnxruntime")}
+    return {**made, "versions": {**made["versions"], **more}}
+
+
+# -- inputs ---------------------------------------------------------------------------------------
+
+
+class _Known(NamedTuple):
+    """What a prepared file says of jet and track inputs, by their name."""
+
+    jets: Mapping[str, Mapping[str, Any]]
+    tracks: Mapping[str, Mapping[str, Any]]
+
+
+def _known(jets: Path, about: About, origin: Origin) -> _Known:
+    """Unit (empty for a pure number) and definition of each input; of tracks also mean and std."""
+    found = description(jets)
+    with prepared_file(jets) as file:
+        units, card = (json.loads(file.attrs.get(key, "{}")) for key in ("units", "card"))
+    for lost in about.inputs:
+        if lost not in found.inputs:
+            near = nearest(lost, found.inputs)
+            raise FtagPruneError(f"{jets}: has no input '{lost}', which the model takes{near}")
+    if origin.jets not in (None, found.fingerprint):
+        raise FtagPruneError(
+            f"{jets}: is of the preparation {found.fingerprint[:8]}, the model was trained on jets "
+            f"of {str(origin.jets)[:8]}"
+        )
+    of_tracks = (card.get("constituents") or {}).get("variables", {})
+    rows = zip(found.track_inputs, found.track_mean, found.track_std, strict=True)
+    return _Known(
+        {one: _words(units.get(one), card.get("jets", {}).get(one)) for one in about.inputs},
+        {
+            one: {
+                **_words(units.get(f"tracks.{one}"), of_tracks.get(one)),
+                "mean": mean,
+                "std": std,
+            }
+            for one, mean, std in rows
+        },
+    )
+
+
+def _words(unit: str | None, definition: str | None) -> dict[str, str]:
+    return {"unit": unit or "", "definition": definition or ""}
+
+
+def _jet_inputs(model: Model, known: _Known) -> list[dict[str, Any]]:
+    network = model.network
+    rows = zip(model.about.inputs, network.mean.tolist(), network.std.tolist(), strict=True)
+    return [
+        {"name": one, **known.jets.get(one, {}), "mean": mean, "std": std}
+        for one, mean, std in rows
+    ]
+
+
+def _tracks(model: Model, known: _Known) -> dict[str, Any]:
+    names = model.network.architecture.tracks
+    return {
+        "input": TRACKS,
+        "valid": VALID,
+        "inputs": [{"name": one, **known.tracks.get(one, {})} for one in names],
+        "padding": _PADDING,
+    }
