@@ -18,6 +18,7 @@ from ftag_prune.selection import shares
 from ftag_prune.shadow import parts_of, prunable
 from ftag_prune.tensors import Jets
 from ftag_prune.train import fit, train_runs
+from ftag_prune.train.before import Before
 from ftag_prune.train.criteria import scores
 from ftag_prune.train.state import resume, save, start
 
@@ -122,7 +123,7 @@ def test_a_uniform_network_needs_a_number_of_nodes():
 def test_a_network_like_one_without_some_inputs_is_refused():
     run = controlled(Scratch, keep=None, changes={"target": 0.5})
     with pytest.raises(TrainingError, match="run: scratch has all inputs"):
-        start(run, described(), like={"inputs": 2, "hidden1": 3, "hidden2": 1})
+        start(run, described(), before=Before(like={"inputs": 2, "hidden1": 3, "hidden2": 1}))
 
 
 # -- one-shot and iterative ----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from ftag_prune.networks.costs import cost_of
 from ftag_prune.networks.inputs import Inputs, track_columns
 from ftag_prune.networks.layer import Axis, Layer, Network, scoring
 from ftag_prune.networks.mlp import MlpNetwork
+from ftag_prune.networks.two_step import TwoStepNetwork
 from ftag_prune.networks.vgg import VggNetwork
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Layer",
     "MlpNetwork",
     "Network",
+    "TwoStepNetwork",
     "VggNetwork",
     "build",
     "build_for",

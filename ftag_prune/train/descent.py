@@ -8,6 +8,7 @@ from ftag_prune.config import Gated, Run
 from ftag_prune.errors import TrainingError
 from ftag_prune.shadow import Shadow
 from ftag_prune.tensors import Description, Source
+from ftag_prune.train.before import Before
 from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
 from ftag_prune.train.state import State, identity_of, resume, save, start
@@ -16,7 +17,14 @@ __all__ = ["left_behind", "stops"]
 
 
 def left_behind(
-    run: Run, about: Description, train: Source, val: Source, *, out: Path, seconds: float
+    run: Run,
+    about: Description,
+    train: Source,
+    val: Source,
+    *,
+    before: Before,
+    out: Path,
+    seconds: float,
 ) -> State:
     """State that the common training leaves behind for one of its runs, ready for the freeze.
 
@@ -28,12 +36,13 @@ def left_behind(
     """
     trunk = run.model_copy(update={"name": run.trunk, "target": max(run.stops), "keep": None})
     folder = out / trunk.name
-    identity = identity_of(trunk, about)
+    identity = identity_of(trunk, about, before=before)
     path = folder / f"stop-{run.target:g}.pt"
-    mine = resume(path, run, about, identity=identity)
+    mine = resume(path, run, about, identity=identity, before=before)
     if mine.epoch == 0:
-        _descend(trunk, about, train, val, folder=folder, identity=identity, seconds=seconds)
-        mine = resume(path, run, about, identity=identity)
+        keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
+        _descend(trunk, about, train, val, before=before, keeper=keeper)
+        mine = resume(path, run, about, identity=identity, before=before)
     mine.epoch = run.training.epochs.dense + run.training.epochs.gated
     return mine
 
@@ -60,24 +69,22 @@ def _descend(
     train: Source,
     val: Source,
     *,
-    folder: Path,
-    identity: str,
-    seconds: float,
+    before: Before,
+    keeper: Keeper,
 ) -> None:
     """Train as far as the last stop, and leave a state at each."""
-    fresh = start(trunk, about)
+    fresh = start(trunk, about, before=before)
     if fresh.shadow is None:
         raise TrainingError(f"{trunk.name}: has no gates")
     places = stops(trunk, fresh.shadow)
-    keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
 
     def after_epoch(state: State) -> None:
         for target, epoch in places.items():
             if epoch == state.epoch:
-                save(folder / f"stop-{target:g}.pt", state, identity=identity)
+                save(keeper.path.with_name(f"stop-{target:g}.pt"), state, identity=keeper.identity)
         keeper(state)
 
-    state = resume(keeper.path, trunk, about, identity=identity)
+    state = resume(keeper.path, trunk, about, identity=keeper.identity, before=before)
     with keeper.named_if_it_fails():
         fit(trunk, state, train, val, after_epoch=after_epoch, until=max(places.values()))
     keeper.path.unlink(missing_ok=True)

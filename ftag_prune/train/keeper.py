@@ -17,7 +17,7 @@ class Keeper:
     """Writes a checkpoint after an epoch when the last one is old enough."""
 
     def __init__(self, path: Path, identity: str, seconds: float) -> None:
-        self.path, self._identity, self._seconds = path, identity, seconds
+        self.path, self.identity, self._seconds = path, identity, seconds
         self._last = time.monotonic()
 
     @contextmanager
@@ -32,5 +32,5 @@ class Keeper:
     def __call__(self, state: State) -> None:
         """Write the state, if it is time."""
         if time.monotonic() - self._last >= self._seconds:
-            save(self.path, state, identity=self._identity)
+            save(self.path, state, identity=self.identity)
             self._last = time.monotonic()

@@ -17,6 +17,7 @@ from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
 from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
+from ftag_prune.train.before import before_of
 from ftag_prune.train.descent import left_behind
 from ftag_prune.train.keeper import Keeper
 from ftag_prune.train.loop import fit
@@ -87,8 +88,8 @@ def _train(
     seconds: float,
 ) -> tuple[Outcome, str]:
     """One run, if its results are not there, and the line that is told of it."""
-    like = None if run.like is None else _shape(out / run.like)
-    folder, identity = out / run.name, identity_of(run, about, like=like)
+    before = before_of(run, out)
+    folder, identity = out / run.name, identity_of(run, about, before=before)
     model = _finished(folder, identity)
     if model is not None:
         return Outcome(run.name, skipped=True, model_checksum=model), f"{run.name}: done before"
@@ -96,9 +97,9 @@ def _train(
     started = time.monotonic()
     with keeper.named_if_it_fails(), quick_arithmetic():
         train, val = loaded(run.training.memory_share)
-        state = resume(keeper.path, run, about, identity=identity, like=like)
+        state = resume(keeper.path, run, about, identity=identity, before=before)
         if run.stops and state.epoch == 0:
-            state = left_behind(run, about, train, val, out=out, seconds=seconds)
+            state = left_behind(run, about, train, val, before=before, out=out, seconds=seconds)
         trained = fit(run, state, train, val, after_epoch=keeper)
     model = _write(folder, run, trained, about, identity)
     line = _line(run, trained, time.monotonic() - started)
@@ -120,17 +121,6 @@ def quick_arithmetic() -> Iterator[None]:
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
-
-
-def _shape(folder: Path) -> dict[str, int]:
-    """Nodes that a finished run has left in each layer."""
-    try:
-        found: dict[str, int] = read_json(folder / "run.json")["layers"]
-    except (FtagPruneError, KeyError):
-        raise TrainingError(
-            f"{folder}: wanted a finished run, whose shape another run has from the start"
-        ) from None
-    return found
 
 
 def _finished(folder: Path, identity: str) -> str | None:

@@ -14,12 +14,13 @@ from ftag_prune import __version__
 from ftag_prune.config import Adam, Gated, Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
-from ftag_prune.networks import Layer, Network, build_for
+from ftag_prune.networks import Layer, Network
 from ftag_prune.pressure import Memory
 from ftag_prune.record import digest
 from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
+from ftag_prune.train.before import Before
 
 __all__ = [
     "Best",
@@ -38,7 +39,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 Phase = Literal["dense", "gated", "tuned"]
-Shape = dict[str, int]
+
+_NOTHING = Before()
 
 
 class Frozen(NamedTuple):
@@ -154,19 +156,14 @@ class State:
         return prunable(self.network, run.how.goal)
 
 
-def start(run: Run, about: Description, *, like: Shape | None = None) -> State:
-    """State before the first epoch; it depends on the run's seed alone.
-
-    Parameters
-    ----------
-    like : nodes of each layer of a network that is small from the start
-    """
-    given = build_for(about, run.network, seed=run.seed)
+def start(run: Run, about: Description, *, before: Before = _NOTHING) -> State:
+    """State before the first epoch; it depends on the run's seed and on what is there before."""
+    given = before.build(about, run.network, seed=run.seed)
     goal = run.how.goal
     parts = parts_of(given, goal, target=run.target, keep=run.keep)
     network, frozen = given, None
     if run.how.kind == "scratch":
-        network, frozen = _small(run, about, given, like, parts)
+        network, frozen = _small(run, about, given, before, parts)
     layers = prunable(network, goal)
     shadow, memory = None, Memory(0.0)
     if isinstance(run.how, Gated) and not run.dense:
@@ -183,10 +180,10 @@ def _nodes(layers: tuple[Layer, ...]) -> int:
 
 
 def _small(
-    run: Run, about: Description, given: Network, like: Shape | None, parts: tuple[Part, ...]
+    run: Run, about: Description, given: Network, before: Before, parts: tuple[Part, ...]
 ) -> tuple[Network, Frozen]:
     """A network that is small from the start: of a given shape, or the same share of each layer."""
-    layers = prunable(given, run.how.goal)
+    layers, like = prunable(given, run.how.goal), before.like
     if like is None:
         if run.keep is None:
             raise TrainingError(f"{run.name}: scratch without `like` counts nodes of hidden layers")
@@ -194,7 +191,7 @@ def _small(
         like = dict(zip((layer.name for layer in layers), counts, strict=True))
     if "inputs" in like:
         raise TrainingError(f"{run.name}: scratch has all inputs; `like` names a run without some")
-    network = build_for(about, run.network.resized(like), seed=run.seed)
+    network = before.build(about, run.network.resized(like), seed=run.seed)
     left = [layer.nodes for layer in prunable(network, run.how.goal)]
     return network, Frozen(None, cost_left(parts, left), 0.0)
 
@@ -215,11 +212,10 @@ def optimiser_of(run: Run, network: Network, shadow: Shadow | None) -> torch.opt
 # -- checkpoints ---------------------------------------------------------------------------------
 
 
-def identity_of(run: Run, about: Description, *, like: Shape | None = None) -> str:
+def identity_of(run: Run, about: Description, *, before: Before = _NOTHING) -> str:
     """What the results of a run depend on: its spec, its jets and the code."""
     spec = run.model_dump(mode="json")
-    shape = {} if like is None else {"like": like}
-    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **shape})
+    return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **before.told})
 
 
 def save(path: Path, state: State, *, identity: str) -> None:
@@ -246,10 +242,10 @@ def save(path: Path, state: State, *, identity: str) -> None:
 
 
 def resume(
-    path: Path, run: Run, about: Description, *, identity: str, like: Shape | None = None
+    path: Path, run: Run, about: Description, *, identity: str, before: Before = _NOTHING
 ) -> State:
     """State of a checkpoint, or a fresh one if there is none of this very run and these jets."""
-    fresh = start(run, about, like=like)
+    fresh = start(run, about, before=before)
     if not path.exists():
         return fresh
     try:
