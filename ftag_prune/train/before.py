@@ -1,4 +1,4 @@
-"""What other runs leave behind for one: the shape it has from the start, the tagger it builds on."""
+"""What other runs leave behind for one: its shape from the start, the tagger it builds on."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def before_of(run: Run, folder: Path) -> Before:
     try:
         return Before(like, load_model(path), checksum(path))
     except FtagPruneError as lost:
-        raise TrainingError(
-            f"wanted the finished run '{run.first}' as the first step ({lost})"
-        ) from None
+        raise TrainingError(f"needs the finished run '{run.first}' before: {lost}") from None
 
 
 def _shape(folder: Path) -> dict[str, int]:
