@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from ftag_prune.rates import Pair
 from ftag_prune.shadow import Gates
 from ftag_prune.tensors import Jets, Source, batches, unshuffled
 from ftag_prune.train.best import best_of, chosen_network, out_of_patience, remembered
+from ftag_prune.train.chance import drawing, gate_noise, judging_order, order
 from ftag_prune.train.criteria import scores
 from ftag_prune.train.examine import Step
 from ftag_prune.train.history import row
@@ -67,13 +67,12 @@ def fit(
     while state.epoch < last and not out_of_patience(run, state):
         started = time.monotonic()
         state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
-        # The order of the jets depends on seed and epoch alone: a resumed run sees the same.
-        rng = np.random.default_rng([run.seed, state.epoch])
         clock = _Clock.of(run, state, steps)
         done, recent = [], deque[Jets](maxlen=_EXAMINED)
-        for index, jets in enumerate(batches(train, size, rng=rng)):
-            done.append(_step(run, state, jets, clock, index=index))
-            recent.append(jets)
+        with drawing(run, state.epoch, torch.device("cpu")):
+            for index, jets in enumerate(batches(train, size, rng=order(run, state.epoch))):
+                done.append(_step(run, state, jets, clock, index=index))
+                recent.append(jets)
         state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
         _check(run, state.history[-1]["val_loss"], state.epoch, "on the validation jets")
         state.epoch += 1
@@ -108,7 +107,7 @@ class _Clock(NamedTuple):
     ----------
     steps : batches of an epoch
     most : largest fraction of nodes that was off at the end of an epoch before
-    noise : generator of drawn gates; depends on seed and epoch alone
+    noise : generator of drawn gates
     """
 
     run: Run
@@ -119,9 +118,7 @@ class _Clock(NamedTuple):
 
     @classmethod
     def of(cls, run: Run, state: State, steps: int) -> _Clock:
-        seed = int(np.random.default_rng([run.seed, state.epoch, 1]).integers(2**62))
-        noise = torch.Generator().manual_seed(seed)
-        return cls(run, state.epoch, steps, state.most_pruned(), noise)
+        return cls(run, state.epoch, steps, state.most_pruned(), gate_noise(run, state.epoch))
 
     def progress(self, share: float) -> float:
         """Share of the gated epochs that is done, `share` being that of this epoch."""
@@ -213,8 +210,8 @@ def _with_cuts(run: Run, state: State, train: Source, val: Source) -> State:
     rng = torch.Generator().manual_seed(run.seed)
 
     def judged(network: Network) -> Tensor:
-        order = np.random.default_rng([run.seed, state.epoch, 2])
-        some = batches(train, run.training.batch_size, rng=order)
+        mixed = judging_order(run, state.epoch)
+        some = batches(train, run.training.batch_size, rng=mixed)
         few = (jets for jets, _ in zip(some, range(_JUDGED), strict=False))
         return scores(network, layers, how.criterion, few, rng=rng)
 
