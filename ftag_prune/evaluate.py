@@ -10,12 +10,11 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Discriminant, Task, score_name, task_of
-from ftag_prune.metrics import discriminant, roc
+from ftag_prune.metrics import auc, discriminant, roc
 from ftag_prune.model import load_model
 from ftag_prune.networks import Network
 from ftag_prune.record import atomic, checksum, read_json, write_json
@@ -63,11 +62,14 @@ def score(probability: np.ndarray, y: np.ndarray, task: Task) -> dict[str, Any]:
         passes) is None there and has a lower limit at 95 % confidence.
     """
     true = probability[np.arange(len(y)), y]
-    areas = [roc_auc_score(y == index, probability[:, index]) for index in range(len(task.classes))]
+    areas = [
+        auc(probability[y == index, index], probability[y != index, index]).value
+        for index in range(len(task.classes))
+    ]
     return {
         "test_jets": {name: int((y == index).sum()) for index, name in enumerate(task.classes)},
         "cross_entropy": float(-np.log(np.maximum(true, 1e-38)).mean()),
-        "area": dict(zip(task.classes, map(float, areas), strict=True)),
+        "area": dict(zip(task.classes, areas, strict=True)),
         "discriminants": {
             one.signal: _curves(probability, y, task, one) for one in task.discriminants
         },

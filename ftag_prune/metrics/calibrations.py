@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ftag_prune.metrics.ranking import Array
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.metrics.columns import checked_flags, checked_probabilities
+from ftag_prune.metrics.intervals import wilson
+from ftag_prune.metrics.ranking import Array, weights_of
 
 __all__ = ["Calibration", "calibration"]
 
@@ -52,5 +55,35 @@ def calibration(
         Whether the jet is of the class.
     bins : int
         Bins of equal width from 0 to 1.
+    weight : (n,), optional
+        Weights of the jets, not negative, with a sum above zero.
+
+    Raises
+    ------
+    FtagPruneError
+        No jets, probabilities that are none, impossible weights, no bins.
     """
-    raise NotImplementedError
+    p, true = checked_probabilities(probability), checked_flags(truth, "truth")
+    if p.shape != true.shape:
+        raise FtagPruneError(
+            f"every jet needs one probability and one truth, found shapes {p.shape}, {true.shape}"
+        )
+    if len(p) == 0:
+        raise FtagPruneError("no jets to calibrate probabilities with")
+    if bins < 1:
+        raise FtagPruneError(f"a calibration needs at least 1 bin, found {bins}")
+    w = weights_of(weight, len(p), "jets")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.searchsorted(edges[1:-1], p)
+    total, squares, predicted, observed = (
+        np.bincount(place, one, bins) for one in (w, w**2, w * p, w * true)
+    )
+    some = total > 0
+    predicted, observed, jets = (
+        np.divide(one, under, out=np.full(bins, np.nan), where=some)
+        for one, under in ((predicted, total), (observed, total), (total**2, squares))
+    )
+    interval = wilson(observed, np.where(some, jets, 0))
+    off = np.abs(predicted - observed)[some] @ total[some] / total.sum()
+    counts = np.bincount(place[w > 0], minlength=bins)
+    return Calibration(edges[:-1], edges[1:], predicted, observed, *interval, counts, float(off))

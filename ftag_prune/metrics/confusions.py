@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ftag_prune.metrics.ranking import Array
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.metrics.columns import checked_classes, checked_probabilities
+from ftag_prune.metrics.intervals import wilson
+from ftag_prune.metrics.ranking import Array, effective, weights_of
 
 __all__ = ["Confusion", "confusion"]
 
@@ -44,5 +47,28 @@ def confusion(
         Network outputs after the softmax.
     label : (n,), integer in [0, k)
         Class of the jets, as index of their column.
+    weight : (n,), optional
+        Weights of the jets, not negative, with a sum above zero.
+
+    Raises
+    ------
+    FtagPruneError
+        No jets, probabilities that are none, a label without a column, impossible weights.
     """
-    raise NotImplementedError
+    p = checked_probabilities(probabilities)
+    if p.ndim != 2 or p.size == 0:
+        raise FtagPruneError(f"probabilities need the shape (jets, classes), found {p.shape}")
+    classes = p.shape[1]
+    y, w = checked_classes(label, len(p)), weights_of(weight, len(p), "jets")
+    if y.min() < 0 or y.max() >= classes:
+        raise FtagPruneError(
+            f"labels of jets number {classes} columns from 0, found {y.min()} to {y.max()}"
+        )
+    cell = y * classes + p.argmax(axis=1)
+    table = np.bincount(cell, w, classes**2).reshape(classes, classes)
+    counts = np.bincount(cell[w > 0], minlength=classes**2).reshape(classes, classes)
+    total = table.sum(axis=1, keepdims=True)
+    shares = np.divide(table, total, out=np.full(table.shape, np.nan), where=total > 0)
+    jets = [effective(w[y == one]) for one in range(classes)]
+    low, high = wilson(shares, np.array(jets)[:, None])
+    return Confusion(shares, (high - low) / 2, low, high, counts)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.metrics.ranking import Array, Jets, checked_efficiency, jets_of
+from ftag_prune.metrics.columns import checked_classes, checked_values
+from ftag_prune.metrics.ranking import Jets, checked_efficiency, jets_of
 from ftag_prune.metrics.rejections import Rejection, curve, cuts_at
 
-__all__ = ["WorkingPoint", "jets_with", "labelled", "working_points"]
+__all__ = ["WorkingPoint", "working_points"]
 
 
 class WorkingPoint(NamedTuple):
@@ -65,9 +66,9 @@ def working_points(
         A class without jets, nan scores, impossible weights or efficiencies.
     """
     wanted = checked_efficiency(np.atleast_1d(np.asarray(efficiencies, dtype=np.float64)))
-    x, y, w = labelled(value, label, weight)
-    cuts = cuts_at(jets_with(x, y, w, label=signal), wanted)
-    found = [curve(cuts, jets_with(x, y, w, label=one)) for one in backgrounds]
+    signals, *others = _split(value, label, weight, (signal, *backgrounds))
+    cuts = cuts_at(signals, wanted)
+    found = [curve(cuts, one) for one in others]
     rejections = [[Rejection._make(row) for row in _rows(one)] for one in found]
     return tuple(
         WorkingPoint(asked, reached, cut, passing, tuple(one[place] for one in rejections))
@@ -82,26 +83,16 @@ def _rows(columns: Iterable[NDArray[Any]]) -> Iterable[tuple[Any, ...]]:
     return zip(*(column.tolist() for column in columns), strict=True)
 
 
-def labelled(
-    value: ArrayLike, label: ArrayLike, weight: ArrayLike | None
-) -> tuple[Array, NDArray[np.integer], Array | None]:
-    """One value, one class and, if there are any, one weight for each jet."""
-    x, y = np.asarray(value, dtype=np.float64), np.asarray(label)
-    if x.ndim != 1 or y.shape != x.shape:
-        raise FtagPruneError(
-            f"every jet needs one value and one label, found shapes {x.shape} and {y.shape}"
-        )
-    if not np.issubdtype(y.dtype, np.integer):
-        raise FtagPruneError(f"labels of jets are whole numbers, found {y.dtype}")
-    if weight is None:
-        return x, y, None
-    w = np.asarray(weight, dtype=np.float64)
-    if w.shape != x.shape:
+def _split(
+    value: ArrayLike, label: ArrayLike, weight: ArrayLike | None, classes: Sequence[int]
+) -> list[Jets]:
+    """Jets of each class asked for."""
+    x = checked_values(value, "value of the discriminant")
+    y, w = checked_classes(label, len(x)), None if weight is None else np.asarray(weight)
+    if w is not None and w.shape != x.shape:
         raise FtagPruneError(f"{len(x)} jets need as many weights, found shape {w.shape}")
-    return x, y, w
-
-
-def jets_with(x: Array, y: NDArray[np.integer], w: Array | None, *, label: int) -> Jets:
-    """Jets of one class."""
-    of_class = np.flatnonzero(y == label)
-    return jets_of(x[of_class], None if w is None else w[of_class], f"class-{label}")
+    places = (np.flatnonzero(y == one) for one in classes)
+    return [
+        jets_of(x[place], None if w is None else w[place], f"class-{one}")
+        for one, place in zip(classes, places, strict=True)
+    ]

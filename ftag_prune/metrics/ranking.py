@@ -76,7 +76,7 @@ def jets_of(scores: ArrayLike, weight: ArrayLike | None, kind: str) -> Jets:
     """
     x = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if x.size == 0:
-        raise FtagPruneError(f"no {kind} jets to measure a working point with")
+        raise FtagPruneError(f"no {kind} jets to measure with")
     if x.ndim != 2:
         raise FtagPruneError(f"scores of {kind} jets have a dimension too many: shape {x.shape}")
     jets = x.shape[-1]

@@ -20,7 +20,7 @@ from ftag_prune.metrics.ranking import (
     share_above,
 )
 
-__all__ = ["Cuts", "Rejection", "RocCurve", "curve", "cuts_at", "limit_of", "rejection", "roc"]
+__all__ = ["Cuts", "Rejection", "RocCurve", "curve", "cuts_at", "exactly_at", "rejection", "roc"]
 
 _CONFIDENCE = 0.95
 
@@ -146,6 +146,13 @@ def cuts_at(signals: Jets, wanted: Array) -> Cuts:
     return Cuts(threshold, efficiency, passing(jets, threshold), sigma, (lower, upper), run)
 
 
+def exactly_at(threshold: Array) -> Cuts:
+    """Cuts (k,) that are given: no signal jets have placed them, so they have no error."""
+    zero, unknown = np.zeros_like(threshold), np.full_like(threshold, np.nan)
+    jets = np.zeros(threshold.shape, dtype=np.intp)
+    return Cuts(threshold, unknown, jets, zero, (threshold, threshold), zero)
+
+
 def curve(cuts: Cuts, backgrounds: Jets) -> RocCurve:
     """Sort the jets of one background and count what passes the cuts."""
     jets = in_order(backgrounds)
@@ -160,7 +167,7 @@ def curve(cuts: Cuts, backgrounds: Jets) -> RocCurve:
         error=np.hypot(on_background, on_signal),
         background_error=on_background,
         signal_error=on_signal,
-        limit=limit_of(mistag, backgrounds.effective),
+        limit=_limit(mistag, backgrounds.effective),
         efficiency=cuts.efficiency,
         threshold=cuts.threshold,
         passing=passing(jets, cuts.threshold).astype(np.int64),
@@ -169,7 +176,7 @@ def curve(cuts: Cuts, backgrounds: Jets) -> RocCurve:
     )
 
 
-def limit_of(mistag: Array, jets: float) -> Array:
+def _limit(mistag: Array, jets: float) -> Array:
     """Lower limit on the rejection at 95 % confidence where nothing passes, nan elsewhere.
 
     1 - (1 - CL)^(1/N) is the binomial upper limit on the efficiency when none of N jets passes.
