@@ -178,6 +178,21 @@ def test_a_network_like_another_waits_for_it():
     assert [chunk[0] for chunk in chunks] == sorted(chunk[0] for chunk in chunks)
 
 
+def test_a_second_step_waits_for_the_first_of_its_seed():
+    step = {"network": "w8", "strategy": "budget", "target": 0.5}
+    network = {"kind": "two_step", "first": step, "second": {"hidden": [4]}}
+    more = [{"tasks": ["hbb_cc"], "networks": {"x": network}, "targets": [0], "seeds": [1, 2]}]
+    found = study(more=more)
+    runs = {run.name: run for run in found.runs()}
+    assert runs["hbb_cc-x-dense-s2"].first == "single_b-w8-p50-budget-s2"
+    assert runs["hbb_cc-x-dense-s2"].before == {"single_b-w8-p50-budget-s2"}
+    assert found.tasks == ("single_b", "hbb_cc")
+    assert {chunk.runs[0].task for chunk in found.chunks()} == {"single_b", "hbb_cc"}
+    more[0]["seeds"] = [3]
+    with pytest.raises(ConfigError, match="x.first: this study has no run 'single_b-w8-p50-budge"):
+        study(more=more)
+
+
 def test_runs_of_one_training_are_in_one_job():
     made = study(
         strategies__budget={"one_training": True},

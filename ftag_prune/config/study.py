@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from ftag_prune.architecture import Architecture, TwoStep
+from ftag_prune.architecture import Architecture, Mlp, TwoStep
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name
@@ -50,11 +50,11 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _sees(self) -> Study:
-        """Every run is possible; networks of tracks need tracks, and have no jet inputs."""
+        """Every run is possible: its network has the tracks, jet inputs and first step it needs."""
         runs = self.runs()
         names = {run.name for run in runs}
         for run in runs:
-            if run.network.tracks and not self.samples[run.task].constituents:
+            if run.network.needs_tracks and not self.samples[run.task].constituents:
                 raise ValueError(
                     f"samples.{run.task}.constituents: network '{run.label}' sees the tracks of a "
                     "jet; wanted true"
@@ -64,10 +64,10 @@ class Study(Spec):
                     f"networks.{run.label}.first: this study has no run '{run.first}'"
                     f"{nearest(run.first, names)}"
                 )
-            if run.network.tracks and run.how.goal.inputs:
+            if run.how.goal.inputs and not isinstance(run.network, Mlp):
                 raise ValueError(
-                    f"strategies.{run.strategy}.goal.inputs: network '{run.label}' sees tracks and "
-                    "has no jet inputs to switch off"
+                    f"strategies.{run.strategy}.goal.inputs: network '{run.label}' of kind "
+                    f"'{run.network.kind}' has no jet inputs to switch off"
                 )
         return self
 
