@@ -189,7 +189,9 @@ def test_a_second_step_waits_for_the_first_of_its_seed():
     assert found.tasks == ("single_b", "hbb_cc")
     assert {chunk.runs[0].task for chunk in found.chunks()} == {"single_b", "hbb_cc"}
     more[0]["seeds"] = [3]
-    with pytest.raises(ConfigError, match="x.first: this study has no run 'single_b-w8-p50-budge"):
+    with pytest.raises(
+        ConfigError, match=r"x\.first: this study has no run 'single_b-w8-p50-budge"
+    ):
         study(more=more)
 
 

@@ -476,7 +476,7 @@ def test_networks_stand_beside_widths():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"grid": {"networks": {}}}, "grid: needs widths (of perceptrons) or networks"),
+        ({"grid": {"networks": {}}}, "grid: needs widths (of perceptrons), networks"),
         (
             {"grid": {"networks": {"w8": {"kind": "vgg"}}, "widths": [8]}},
             "grid: networks: 'w8' is the label of a width",
@@ -500,7 +500,7 @@ def test_networks_stand_beside_widths():
         ),
         (
             {"strategies": {"budget": {"goal": {"inputs": True}}}},
-            "strategies.budget.goal.inputs: network 'vgg16' sees tracks and has no jet inputs",
+            "strategies.budget.goal.inputs: network 'vgg16' of kind 'vgg' has no jet inputs to switch off",
         ),
         (
             {"strategies": {"budget": {"goal": {"layers": ["conv6_1"]}}}},
