@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from itertools import groupby
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -24,21 +25,34 @@ _TEMPLATE = "report.html.j2"
 _FORMULA = re.compile(r"\$([^$\n]+)\$")
 _SIGNS = {"rightarrow": "→", "tau": "τ", "eta": "η", "lambda": "λ", "mu": "μ", "pm": "±"}
 _PNG = b"\x89PNG\r\n\x1a\n"
+_KINDS = {
+    ".csv": "text/csv;charset=utf-8",
+    ".json": "application/json",
+    ".pdf": "application/pdf",
+    ".tex": "application/x-tex",
+    ".yaml": "application/yaml",
+}
+# "9.8 ± 0.1", "-0.3", "≥ 120": what a text is sorted by, if it begins with a number.
+_LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+# "Single-b, 32 nodes a layer: ..." says in its first words what it is about.
+_SUBJECT = re.compile(r"[^:.]{1,60}:(?= )")
 
 
 class Figure(NamedTuple):
-    """An image on the page, and the numbers behind it for download."""
+    """An image on the page; the numbers behind it and its other forms (PDF ...) for download."""
 
     png: Path
     caption: str
     csv: Path | None = None
+    files: Sequence[Path] = ()
 
 
 class Table(NamedTuple):
     """Rows under headings; a click on a heading sorts by it.
 
     Numbers are written with four digits and sorted by their full value; a text that begins with a
-    number, such as "9.8 ± 0.1", is sorted by that. None and nan are a dash.
+    number, such as "9.8 ± 0.1" or "≥ 120", is sorted by that. Other texts come after the numbers,
+    and a dash, which stands for None and nan, after all, whatever the direction.
     """
 
     caption: str
@@ -48,12 +62,17 @@ class Table(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A titled part of the page; the text comes in paragraphs."""
+    """A titled part of the page; the text comes in paragraphs, files are there for download.
+
+    Neighbours of one `group` ("Single-b") stand together below its name in the contents.
+    """
 
     title: str
     text: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    files: Sequence[Path] = ()
+    group: str = ""
 
 
 def page(
@@ -62,6 +81,7 @@ def page(
     *,
     summary: Sequence[str],
     provenance: Mapping[str, Any],
+    reading: Sequence[str] = (),
 ) -> str:
     """HTML of the whole report, with images, numbers, style and scripts inside.
 
@@ -72,9 +92,12 @@ def page(
     Parameters
     ----------
     summary : sequence of str
-        What a hurried reader must know, in paragraphs.
+        What a hurried reader must know, in paragraphs. Here and in sections the beginning of a
+        paragraph up to a colon, "Single-b, 32 nodes a layer:", is set in bold.
     provenance : mapping
         As `record.provenance` makes it; nested mappings become rows of their own.
+    reading : sequence of str
+        How to read the page, in paragraphs that are folded below the summary.
     """
     environment = Environment(
         autoescape=True,
@@ -84,10 +107,13 @@ def page(
         lstrip_blocks=True,
     )
     template = resources.files("ftag_prune").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    shown = [_section(one, f"section-{number}") for number, one in enumerate(sections, start=1)]
     return environment.from_string(template).render(
         title=title,
-        summary=summary,
-        sections=[_section(one) for one in sections],
+        summary=[_paragraph(text) for text in summary],
+        reading=reading,
+        sections=shown,
+        groups=[(name, list(some)) for name, some in groupby(shown, lambda one: one["group"])],
         provenance=_flat(provenance),
     )
 
@@ -106,6 +132,22 @@ class _Shown(NamedTuple):
     numeric: bool
 
 
+class _Paragraph(NamedTuple):
+    """What a paragraph is about, empty if it does not say, and what it says."""
+
+    subject: str
+    rest: str
+
+
+class _File(NamedTuple):
+    """A file inside the page: its name, what a short link to it says, its size and content."""
+
+    name: str
+    text: str
+    size: str
+    address: str
+
+
 def _readable(value: Any) -> Any:
     """The text with simple mathtext in Unicode: labels of figures are read on the page too."""
     return _FORMULA.sub(_unicode, value) if isinstance(value, str) else value
@@ -119,20 +161,35 @@ def _unicode(formula: re.Match[str]) -> str:
     return re.sub(r"\\mathrm|[{}]", "", text)
 
 
-def _section(section: Section) -> dict[str, Any]:
-    """What the template needs to know of a section."""
+def _paragraph(text: str) -> _Paragraph:
+    """Split what a paragraph is about from what it says; a value keeps its error on its line."""
+    text = text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+    found = _SUBJECT.match(text)
+    return _Paragraph(text[: found.end()], text[found.end() :]) if found else _Paragraph("", text)
+
+
+def _section(section: Section, name: str) -> dict[str, Any]:
+    """What the template needs to know of a section; `name` is its address on the page."""
     return {
+        "id": name,
         "title": section.title,
-        "text": section.text,
+        "group": section.group,
+        "text": [_paragraph(text) for text in section.text],
         "figures": [
-            {"image": _image(one.png), "caption": one.caption, "csv": _download(one.csv)}
+            {"image": _image(one.png), "caption": one.caption, "files": _files(_behind(one))}
             for one in section.figures
         ],
         "tables": [
             {"caption": t.caption, "columns": t.columns, "rows": _rows(t), "note": t.note}
             for t in section.tables
         ],
+        "files": _files(section.files),
     }
+
+
+def _behind(figure: Figure) -> list[Path]:
+    """Files that a figure offers, its numbers first."""
+    return [path for path in (figure.csv, *figure.files) if path is not None]
 
 
 def _rows(table: Table) -> list[list[_Shown]]:
@@ -149,12 +206,18 @@ def _rows(table: Table) -> list[list[_Shown]]:
 def _cell(value: Cell) -> _Shown:
     """Text of a value, and what it is sorted by."""
     if isinstance(value, str):
-        return _Shown(value, "", numeric=value[:1].isdigit())
+        found = _LEADING.match(value)
+        return _Shown(value, found[1] if found else "", numeric=found is not None)
     if value is None or math.isnan(value):
         return _Shown("–", "", numeric=True)  # noqa: RUF001
     if isinstance(value, bool):
         return _Shown("yes" if value else "no", str(int(value)), numeric=False)
-    return _Shown(_number(value), repr(float(value)), numeric=True)
+    return _Shown(_number(value), _key(float(value)), numeric=True)
+
+
+def _key(value: float) -> str:
+    """A number in full, as JavaScript reads it."""
+    return repr(value).replace("inf", "Infinity")
 
 
 def _number(value: float) -> str:
@@ -176,12 +239,20 @@ def _image(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def _download(path: Path | None) -> dict[str, str] | None:
-    """A CSV as a data address under its file name."""
-    if path is None:
-        return None
-    address = "data:text/csv;charset=utf-8;base64," + base64.b64encode(_bytes(path)).decode()
-    return {"name": path.name, "address": address}
+def _files(paths: Iterable[Path]) -> list[_File]:
+    """Files as data addresses under their names."""
+    return [_file(path) for path in paths]
+
+
+def _file(path: Path) -> _File:
+    content, suffix = _bytes(path), path.suffix
+    kind = _KINDS.get(suffix, "application/octet-stream")
+    return _File(
+        name=path.name,
+        text="numbers (CSV)" if suffix == ".csv" else suffix[1:].upper() or path.name,
+        size=f"{max(1, round(len(content) / 1000)):,} kB",
+        address=f"data:{kind};base64," + base64.b64encode(content).decode(),
+    )
 
 
 def _bytes(path: Path) -> bytes:
