@@ -20,7 +20,9 @@ def closed(gates: Tensor, layers: Sequence[Layer], kept: Kept) -> Tensor:
     """The gates (nodes,) with every node that is not kept at exactly zero."""
     hard = [
         part.new_zeros(layer.nodes).index_copy(0, index, part[index])
-        for layer, part, index in zip(layers, by_layer(gates, layers), _indices(kept), strict=True)
+        for layer, part, index in zip(
+            layers, by_layer(gates, layers), _indices(kept, gates.device), strict=True
+        )
     ]
     return torch.cat(hard)
 
@@ -34,7 +36,7 @@ def cut(tensors: Mapping[str, Tensor], layers: Sequence[Layer], kept: Kept) -> d
     for layer, chosen in zip(layers, kept, strict=True):
         for axis in (*layer.made, *layer.used):
             if axis.tensor in taken:
-                where = axis.entries(layer.nodes, chosen)
+                where = axis.entries(layer.nodes, chosen).to(taken[axis.tensor].device)
                 taken[axis.tensor] = taken[axis.tensor].index_select(axis.dim, where)
     return taken
 
@@ -47,7 +49,7 @@ def compact(network: Network, layers: Sequence[Layer], gates: Tensor, kept: Kept
             **folded(dict(network.named_parameters()), layers, gates),
         }
         sizes = {layer.name: len(one) for layer, one in zip(layers, kept, strict=True)}
-        small = network.resized(sizes).train(network.training)
+        small = network.resized(sizes).to(gates.device).train(network.training)
         small.load_state_dict(cut(tensors, layers, kept))
     return small.taking(network, dict(zip(sizes, kept, strict=True)).get("inputs"))
 
@@ -83,5 +85,5 @@ def rounding(
     return float((plain - precise).abs().max())
 
 
-def _indices(kept: Kept) -> list[Tensor]:
-    return [torch.tensor(one, dtype=torch.long) for one in kept]
+def _indices(kept: Kept, device: torch.device) -> list[Tensor]:
+    return [torch.tensor(one, dtype=torch.long, device=device) for one in kept]

@@ -192,7 +192,7 @@ def parts_of(
     layers = prunable(network, goal)
     cost = cost_of(
         layers,
-        dict(network.named_parameters()),
+        network.counted(),
         unit=goal.unit,
         applied=network.applied(),
     )

@@ -106,13 +106,17 @@ class Network(nn.Module, ABC):
         """Nodes that can be switched off, from input to output; input features are ``inputs``."""
 
     def applied(self) -> Mapping[str, float]:
-        """How often a weight acts on one jet, where that is not once (pixels, tracks)."""
+        """How often a weight acts on one jet, where that is not once (pixels, tracks).
+
+        What is multiplied without weights is counted with the weights that follow it.
+        """
         return {}
 
     def resized(self, nodes: Mapping[str, int]) -> Self:
         """A network of the same kind whose named layers have other numbers of nodes.
 
-        Its tensors have the right shapes and no meaning: they wait to be loaded.
+        Its tensors have the right shapes and no meaning: they wait to be loaded. The global
+        generator stays as it was.
         """
         buffers = dict(self.named_buffers())
         for layer in self.layers():
@@ -132,7 +136,7 @@ class Network(nn.Module, ABC):
         """
         columns = before.taken
         if inputs is not None:
-            index = torch.tensor(inputs, dtype=torch.long)
+            index = torch.tensor(inputs, dtype=torch.long, device=self.mean.device)
             columns = index if columns is None else columns[index]
         self.taken = columns
         return self
@@ -156,9 +160,13 @@ class Network(nn.Module, ABC):
             )
         return jets.tracks, jets.valid
 
+    def counted(self) -> dict[str, nn.Parameter]:
+        """Trainable tensors by their name, of all that makes the logits."""
+        return {name: one for name, one in self.named_parameters() if one.requires_grad}
+
     def parameter_count(self) -> int:
         """Trainable numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return sum(parameter.numel() for parameter in self.counted().values())
 
     def multiplications(self) -> int:
         """Multiply-accumulate operations a jet, in products with weights."""
@@ -166,7 +174,7 @@ class Network(nn.Module, ABC):
         return round(
             sum(
                 parameter.numel() * often.get(name, 1)
-                for name, parameter in self.named_parameters()
+                for name, parameter in self.counted().items()
                 if parameter.dim() > 1
             )
         )

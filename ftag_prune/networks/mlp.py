@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Self
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ftag_prune.architecture import Mlp
 from ftag_prune.networks.inputs import Inputs, standardised
 from ftag_prune.networks.layer import Axis, Layer, Network
+from ftag_prune.networks.stack import Stack
 from ftag_prune.tensors import Jets
 
 __all__ = ["MlpNetwork"]
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": nn.functional.relu,
-    "gelu": nn.functional.gelu,
-    "tanh": torch.tanh,
-}
 
-
-class MlpNetwork(Network):
+class MlpNetwork(Stack, Network):
     """Fully connected layers on jet inputs, ending in one logit a class.
 
     Parameters
@@ -35,14 +28,13 @@ class MlpNetwork(Network):
     architecture: Mlp
 
     def __init__(self, architecture: Mlp, *, mean: Tensor, std: Tensor, classes: int) -> None:
-        super().__init__()
+        super().__init__(
+            len(mean), architecture.hidden, classes, how=architecture, skips=architecture.skips
+        )
         self.architecture = architecture
         self.classes = classes
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
-        widths = (len(mean), *architecture.hidden, classes)
-        self.linear = nn.ModuleList(nn.Linear(first, second) for first, second in pairwise(widths))
-        self._activation = _ACTIVATIONS[architecture.activation]
 
     @classmethod
     def of(cls, architecture: Mlp, *, about: Inputs, classes: int) -> Self:
@@ -57,12 +49,7 @@ class MlpNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (jets, classes) of x (jets, inputs); a missing input (NaN) stands at its mean."""
-        hidden = standardised(x, self.mean, self.std)
-        *inner, last = self.linear
-        for linear in inner:
-            hidden = self._activation(linear(hidden))
-        logits: Tensor = last(hidden)
-        return logits
+        return self.passed(standardised(x, self.mean, self.std))
 
     def arguments(self, jets: Jets) -> tuple[Tensor, ...]:
         """The jet inputs."""
@@ -70,19 +57,10 @@ class MlpNetwork(Network):
 
     def layers(self) -> tuple[Layer, ...]:
         """Input features, and the neurons of each hidden layer."""
-        widths = (len(self.mean), *self.architecture.hidden)
         inputs = Layer(
             "inputs",
-            widths[0],
+            len(self.mean),
             made=(Axis("mean", 0), Axis("std", 0)),
             used=(Axis("linear.0.weight", 1),),
         )
-        return (inputs, *(self._hidden(index, nodes) for index, nodes in enumerate(widths[1:])))
-
-    def _hidden(self, index: int, nodes: int) -> Layer:
-        return Layer(
-            f"hidden{index + 1}",
-            nodes,
-            made=(Axis(f"linear.{index}.weight", 0), Axis(f"linear.{index}.bias", 0)),
-            used=(Axis(f"linear.{index + 1}.weight", 1),),
-        )
+        return (inputs, *self.nodes(self.architecture.nodes))
