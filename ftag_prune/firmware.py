@@ -202,6 +202,11 @@ def _perceptron(model: Model) -> MlpNetwork:
         raise FtagPruneError(
             f"a network of kind '{network.architecture.kind}' cannot become firmware; wanted 'mlp'"
         )
+    if network.architecture.norm != "none" or network.architecture.skips:
+        raise FtagPruneError(
+            "a perceptron with norms or residual links cannot become firmware; wanted norm 'none' "
+            "and residual false"
+        )
     activation = network.architecture.activation
     if activation not in _ACTIVATIONS:
         raise FtagPruneError(

@@ -31,6 +31,7 @@ __all__ = [
     "TRACKS",
     "VALID",
     "Given",
+    "columns_of",
     "content",
     "exportable",
     "feed",
@@ -62,6 +63,11 @@ def takes(network: Network) -> tuple[str, ...]:
     return tuple(_NAMES[one.name] for one in taken if one.default is one.empty)
 
 
+def columns_of(network: Network) -> Tensor:
+    """Places of the track inputs that a network takes among those of its jets."""
+    return network.get_buffer("columns")
+
+
 def output_names(name: str, about: About) -> list[str]:
     """Names of the probabilities of a model of this name."""
     return [score_name(name, flavour) for flavour in about.classes]
@@ -88,8 +94,8 @@ def feed(model: Model, jets: Jets) -> dict[str, npt.NDArray[Any]]:
     """
     network = model.network
     given = dict(zip(takes(network), network.arguments(jets), strict=True))
-    if (columns := _columns(network)) is not None:
-        given[TRACKS] = given[TRACKS].index_select(2, columns)
+    if TRACKS in given:
+        given[TRACKS] = given[TRACKS].index_select(2, columns_of(network))
     return {name: np.ascontiguousarray(one.numpy()) for name, one in given.items()}
 
 
@@ -124,7 +130,7 @@ def _example(network: Network, name: str) -> Tensor:
     if name == VALID:
         return torch.tensor([[True, False, False], [True, True, False]])
     if name == TRACKS:
-        return torch.zeros(2, 3, len(network.architecture.tracks))
+        return torch.zeros(2, 3, len(columns_of(network)))
     return torch.zeros(2, len(network.mean))
 
 
@@ -159,26 +165,20 @@ def _with_a_slot(padded: Tensor) -> Tensor:
 
     Sums and maxima over nothing are what the libraries disagree about.
     """
-    jets, slots, *further = torch._shape_as_tensor(padded)
-    missing = (1 - slots).clamp(min=0)
-    return torch.cat([padded, padded.new_zeros([jets, missing, *further])], dim=1)
+    sizes: list[Any] = list(padded.shape)
+    sizes[1] = (1 - torch._shape_as_tensor(padded)[1]).clamp(min=0)
+    return torch.cat([padded, padded.new_zeros(sizes)], dim=1)
 
 
 def exportable(network: Network) -> Network:
     """A copy that takes the track inputs it wants, in its order, and hides nothing."""
     copy = deepcopy(network)
-    if (columns := _columns(copy)) is not None:
-        columns.copy_(torch.arange(len(columns)))
+    if TRACKS in takes(network):
+        columns_of(copy).copy_(torch.arange(len(columns_of(copy))))
     for module in copy.modules():
         if isinstance(module, _BatchNorm) and not module.affine:
             _with_weights(module)
     return copy
-
-
-def _columns(network: Network) -> Tensor | None:
-    """Places of a network's track inputs among those of the jets; None if it takes none."""
-    columns = getattr(network, "columns", None)
-    return columns if isinstance(columns, Tensor) else None
 
 
 def _with_weights(norm: _BatchNorm) -> None:

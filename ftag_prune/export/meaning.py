@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ftag_prune.errors import FtagPruneError, nearest
-from ftag_prune.export.conversion import INPUT, OPSET, TRACKS, VALID, output_names, takes
+from ftag_prune.export.conversion import (
+    INPUT,
+    OPSET,
+    TRACKS,
+    VALID,
+    columns_of,
+    output_names,
+    takes,
+)
 from ftag_prune.flavours import task_of
 from ftag_prune.model import About, Model
+from ftag_prune.networks import Network
 from ftag_prune.record import provenance
 from ftag_prune.tensors import description
 from ftag_prune.tensors.meaning import prepared_file
@@ -133,10 +142,33 @@ def _jet_inputs(model: Model, known: _Known) -> list[dict[str, Any]]:
 
 
 def _tracks(model: Model, known: _Known) -> dict[str, Any]:
-    names = model.network.architecture.tracks
+    names = _track_names(model.network, known)
     return {
         "input": TRACKS,
         "valid": VALID,
         "inputs": [{"name": one, **known.tracks.get(one, {})} for one in names],
         "padding": _PADDING,
     }
+
+
+def _track_names(network: Network, known: _Known) -> tuple[str, ...]:
+    """Track inputs in the order of the file: those that the architecture names, or all there are.
+
+    FtagPruneError if nobody tells them, or if they stand in other places than in the training jets.
+    """
+    named = network.architecture.tracks
+    if named and not known.tracks:
+        return named
+    if not known.tracks:
+        raise FtagPruneError(
+            "the network takes all track inputs of its jets; wanted prepared jets that tell their "
+            "names"
+        )
+    there = dict(enumerate(known.tracks))
+    found = tuple(there.get(place, "none") for place in columns_of(network).tolist())
+    if "none" in found or (named and found != named):
+        raise FtagPruneError(
+            f"the prepared jets have the track inputs {', '.join(known.tracks)}; the model was "
+            f"trained on jets with others, or in another order"
+        )
+    return found
