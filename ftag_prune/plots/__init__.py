@@ -24,6 +24,8 @@ from ftag_prune.plots.distributions import DistributionArtists, Histogram, distr
 from ftag_prune.plots.files import Saved, rows, save
 from ftag_prune.plots.labels import atlas_label
 from ftag_prune.plots.profiles import ProfileArtists, ProfileLine, rejection_profile
+from ftag_prune.plots.pruned import PrunedArtists, PrunedLine, rejection_versus_pruned
+from ftag_prune.plots.rocs import ModelCurve, RocArtists, roc
 from ftag_prune.plots.sculpting import MassArtists, MassLine, mass_sculpting
 from ftag_prune.plots.sizes import ParetoArtists, SizePoint, pareto
 from ftag_prune.plots.spectra import (
@@ -55,14 +57,6 @@ from ftag_prune.plots.stall import (
     rejection_versus_pruned_panels,
 )
 from ftag_prune.plots.style import PRESETS, atlas_style
-from ftag_prune.plots.taggers import (
-    ModelCurve,
-    PrunedArtists,
-    PrunedLine,
-    RocArtists,
-    rejection_versus_pruned,
-    roc,
-)
 from ftag_prune.plots.trainings import (
     History,
     HistoryArtists,

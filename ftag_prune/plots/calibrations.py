@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import AxesImage
@@ -12,7 +14,10 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from ftag_prune.plots.style import Array
+from ftag_prune.flavours import FLAVOURS
+from ftag_prune.plots.labels import beside
+from ftag_prune.plots.scales import ratio_axis
+from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
 
 __all__ = [
     "ConfusionArtists",
@@ -21,6 +26,11 @@ __all__ = [
     "confusion",
     "reliability",
 ]
+
+_SHARES = (-0.02, 1.02)  # of both axes
+_FAIR = 1.0  # width of an interval, in units of the share, up to which it has a say in limits
+_CELLS = "Blues"
+_DARK = 0.55  # share from which on numbers are white
 
 
 class ReliabilityCurve(NamedTuple):
@@ -70,7 +80,43 @@ def reliability(
     flavour : str
         Name of the class, as in `flavours.FLAVOURS`.
     """
-    raise NotImplementedError
+    points, below = [], []
+    for curve, colour, marker in zip(curves, cycle(MODELS), cycle(MARKERS), strict=False):
+        ends = np.array([curve.observed - curve.low, curve.high - curve.observed])
+        points.append(_points(ax, curve, curve.observed, ends, (colour, marker)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative, relative_ends = curve.observed / curve.predicted, ends / curve.predicted
+        below.append(_points(ratio, curve, relative, relative_ends, (colour, marker)))
+    (diagonal,) = ax.plot([0, 1], [0, 1], "--", color="0.5", linewidth=bold(1.2), zorder=0.5)
+    diagonal.set_label("calibrated")
+    ax.set(xlim=_SHARES, ylim=_SHARES, ylabel=f"Observed share of {FLAVOURS[flavour].label}")
+    ratio_axis(ratio, [_fair(curve) for curve in curves], "Observed / pred.")
+    ratio.set_xlabel(f"Predicted share of {FLAVOURS[flavour].label}")
+    return ReliabilityArtists(points, below, diagonal, beside(ax, [*points, diagonal]))
+
+
+def _points(
+    ax: Axes, curve: ReliabilityCurve, y: Array, ends: Array, look: tuple[str, str]
+) -> ErrorbarContainer:
+    """Bins of one tagger, joined; `look` is colour and marker."""
+    seen = np.isfinite(y) & np.isfinite(ends).all(axis=0)
+    return ax.errorbar(
+        curve.predicted,
+        np.where(seen, y, np.nan),
+        np.where(seen, ends, np.nan),
+        color=look[0],
+        marker=look[1],
+        markersize=bold(7),
+        linewidth=bold(1.6),
+        label=curve.name,
+    )
+
+
+def _fair(curve: ReliabilityCurve) -> Array:
+    """Ends of the ratios that are known to better than one half."""
+    known = curve.high - curve.low <= _FAIR * curve.observed
+    ends = np.concatenate([curve.low[known], curve.high[known]])
+    return np.asarray(ends / np.tile(curve.predicted[known], 2))
 
 
 def confusion(ax: Axes, shares: Array, *, classes: Sequence[str]) -> ConfusionArtists:
@@ -84,4 +130,24 @@ def confusion(ax: Axes, shares: Array, *, classes: Sequence[str]) -> ConfusionAr
     classes : sequence of str
         Names of flavours, in the order of rows and columns.
     """
-    raise NotImplementedError
+    cells = ax.imshow(shares, cmap=_CELLS, vmin=0, vmax=1, aspect="auto")
+    inks = np.where(np.nan_to_num(shares) > _DARK, "white", "black")
+    numbers = [
+        [
+            ax.text(column, row, _percent(share), color=ink, ha="center", va="center")
+            for column, (share, ink) in enumerate(zip(*line, strict=True))
+        ]
+        for row, line in enumerate(zip(shares.tolist(), inks.tolist(), strict=True))
+    ]
+    labels = [FLAVOURS[name].label.replace(" ", "\n") for name in classes]
+    ax.set_xticks(np.arange(len(classes)), labels)
+    ax.set_yticks(np.arange(len(classes)), labels)
+    ax.tick_params(which="both", length=0, labelsize="medium")
+    ax.minorticks_off()
+    ax.set(xlabel="Most probable class", ylabel="True class")
+    return ConfusionArtists(cells, numbers)
+
+
+def _percent(share: float) -> str:
+    """Share with one digit; a class without jets has none."""
+    return f"{100 * share:.1f} %" if np.isfinite(share) else "-"

@@ -26,6 +26,7 @@ __all__ = [
 # Inches: left of a panel for its y axis, below the lowest for x, a legend at the right, a strip
 # above for the label and each line of text below that.
 _LEFT, _BOTTOM, _LEGEND, _STRIP, _LINE = 1.2, 0.9, 3.1, 0.6, 0.29
+_CELL = 1.35  # inches
 _LEGEND_ROWS = 4  # of the legend beside the label in the strip of `canvas_before_after`
 
 
@@ -96,16 +97,19 @@ def canvas_before_after(lines: int = 2) -> tuple[Figure, tuple[Axes, Axes]]:
     return fig, (upper, lower)
 
 
-def canvas_of_cells(*, lines: int = 2) -> tuple[Figure, Axes]:
+def canvas_of_cells(cells: int = 4, *, lines: int = 2) -> tuple[Figure, Axes]:
     """A square panel with a strip for the label above it.
 
     Parameters
     ----------
+    cells : int
+        Cells in a row and in a column.
     lines : int
         Lines of text below the label; the strip is as high as they need.
     """
-    room = _Room(2.3, 0.4, 1.0, _strip(lines))
-    fig, grid = _grid(1, 1, inside=(5.4, 5.4), room=room)
+    room = _Room(1.9, 0.4, 1.25, _strip(lines))
+    side = max(5.4, _CELL * cells)
+    fig, grid = _grid(1, 1, inside=(side, side), room=room)
     return fig, fig.add_subplot(grid[0])
 
 

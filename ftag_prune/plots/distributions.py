@@ -9,9 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from matplotlib.patches import StepPatch
 
+from ftag_prune.flavours import FLAVOURS
+from ftag_prune.plots.bands import divided, edges_of, fair, steps
+from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.scales import (
+    binned_axis,
+    column_label,
+    density_axis,
+    density_label,
+    ratio_axis,
+)
 from ftag_prune.plots.style import Array
 
 __all__ = ["DistributionArtists", "Histogram", "distributions"]
+
+_MOST = 5.0  # that the lower panel shows
+_ROWS = 4  # of the legend in one column
 
 
 class Histogram(NamedTuple):
@@ -69,4 +82,31 @@ def distributions(
     FtagPruneError
         If the classes do not have the same bins.
     """
-    raise NotImplementedError
+    edges = edges_of(histograms, what=f"the classes of '{column}'")
+    first, *others = histograms
+    drawn = [_steps(ax, one.flavour, edges, one.density, one.error) for one in histograms]
+    relative = [divided(one, first) for one in others]
+    below = [_steps(ratio, one.flavour, edges, *r) for one, r in zip(others, relative, strict=True)]
+    binned_axis(ratio, edges, [one.density for one in histograms])
+    density_axis(ax, [(one.density, one.error) for one in histograms], log=log)
+    ratio_axis(ratio, fair(relative), "Ratio", most=_MOST)
+    ax.set_ylabel(density_label(column, unit))
+    ratio.set_xlabel(column_label(column, unit))
+    columns = 1 if len(histograms) <= _ROWS else 2
+    legend = ax.legend(handles=[line for line, _ in drawn], loc="upper right", ncols=columns)
+    make_room(ax)
+    return DistributionArtists(
+        [line for line, _ in drawn],
+        [band for _, band in drawn],
+        [line for line, _ in below],
+        [band for _, band in below],
+        legend,
+    )
+
+
+def _steps(
+    ax: Axes, flavour: str, edges: Array, value: Array, error: Array
+) -> tuple[StepPatch, StepPatch]:
+    """One class in its colour."""
+    look = FLAVOURS[flavour]
+    return steps(ax, edges, value, error, colour=look.colour, label=look.label)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from matplotlib.patches import StepPatch
 
-from ftag_prune.plots.style import Array
+from ftag_prune.flavours import FLAVOURS
+from ftag_prune.plots.bands import divided, edges_of, fair, steps
+from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.scales import binned_axis, density_axis, density_label, ratio_axis
+from ftag_prune.plots.style import MODELS, Array
 
 __all__ = ["MassArtists", "MassLine", "mass_sculpting"]
+
+_AREA = "0.8"
+_MOST = 5.0  # that the lower panel shows
+_TITLE = "Jensen-Shannon divergence [bits]"
 
 
 class MassLine(NamedTuple):
@@ -71,4 +82,48 @@ def mass_sculpting(
     FtagPruneError
         If the taggers do not have the bins that there are before the cut.
     """
-    raise NotImplementedError
+    edges = edges_of([before, *after], what="the masses before and after the cut")
+    area = ax.stairs(
+        np.nan_to_num(before.density), edges, fill=True, color=_AREA, label=before.name
+    )
+    colours = list(islice(cycle(MODELS), len(after)))
+    drawn = [_steps(ax, one, edges, c) for one, c in zip(after, colours, strict=True)]
+    relative = [divided(one, before) for one in after]
+    below = [
+        steps(ratio, edges, *values, colour=colour)
+        for values, colour in zip(relative, colours, strict=True)
+    ]
+    every = [before, *after]
+    binned_axis(ratio, edges, [one.density for one in every])
+    density_axis(ax, [(one.density, one.error) for one in every])
+    ratio_axis(ratio, fair(relative), "After / before", most=_MOST)
+    ax.set_ylabel(density_label("mass", unit))
+    ratio.set_xlabel(f"Mass of {FLAVOURS[background].label} jets [{unit}]")
+    handles = [area, *(line for line, _ in drawn)]
+    legend = ax.legend(handles=handles, loc="upper right", title=_TITLE, alignment="left")
+    make_room(ax)
+    return MassArtists(
+        area,
+        [line for line, _ in drawn],
+        [band for _, band in drawn],
+        [line for line, _ in below],
+        [band for _, band in below],
+        legend,
+    )
+
+
+def _steps(ax: Axes, line: MassLine, edges: Array, colour: str) -> tuple[StepPatch, StepPatch]:
+    """One tagger, with its divergence in the legend."""
+    label = line.name
+    if line.divergence is not None and line.divergence_error is not None:
+        label += f": {_measured(line.divergence, line.divergence_error)}"
+    return steps(ax, edges, line.density, line.error, colour=colour, label=label)
+
+
+def _measured(value: float, error: float) -> str:
+    """Value and error with two digits of the error."""
+    if not (math.isfinite(value) and math.isfinite(error)):
+        return "-"
+    digits = 1 - math.floor(math.log10(error)) if error > 0 else 3
+    digits = max(digits, 0)
+    return f"{value:.{digits}f} ± {error:.{digits}f}"

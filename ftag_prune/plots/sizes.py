@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
+from ftag_prune.flavours import FLAVOURS
+from ftag_prune.plots.labels import beside
+from ftag_prune.plots.scales import log_axis, rejection_axis
+from ftag_prune.plots.style import MARKERS, MODELS, bold
+
 __all__ = ["ParetoArtists", "Quantity", "SizePoint", "pareto"]
 
 Quantity = Literal["parameters", "multiplications", "latency"]
+
+
+_LABELS = {
+    "parameters": "Parameters",
+    "multiplications": "Multiplications a jet",
+    "latency": "Latency a jet",
+}
+_BEST = "no other is smaller\nand better"
+_MARKERS = (*MARKERS, "*", "p", "h")
 
 
 class SizePoint(NamedTuple):
@@ -70,4 +86,71 @@ def pareto(
     efficiency : str
         Text over the legend, such as "70 % efficiency for $b$-jets".
     """
-    raise NotImplementedError
+    seen = [one for one in points if np.isfinite([one.size, one.rejection, one.error]).all()]
+    colours = _looks((one.group for one in points), MODELS)
+    markers = _looks((one.name for one in points), _MARKERS)
+    drawn = [
+        _points(ax, some, colours[group], markers[name])
+        for (group, name), some in _together(seen).items()
+    ]
+    front, marks = _front(ax, [one for one in seen if one.on_front])
+    y, error = (np.array([getattr(one, key) for one in seen]) for key in ("rejection", "error"))
+    rejection_axis(ax, y, error, error)
+    log_axis(ax, np.array([one.size for one in seen]), which="x")
+    ax.set_xlabel(_LABELS[quantity] + (f" [{unit}]" if unit else ""))
+    ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
+    handles = [*_entries(colours, markers), marks]
+    return ParetoArtists(drawn, front, marks, beside(ax, handles, title=efficiency))
+
+
+def _looks(names: Iterable[str], choices: Sequence[str]) -> dict[str, str]:
+    """A colour or marker for each name."""
+    return dict(zip(dict.fromkeys(names), cycle(choices), strict=False))
+
+
+def _together(points: Sequence[SizePoint]) -> dict[tuple[str, str], list[SizePoint]]:
+    """Points of one group and strategy."""
+    found: dict[tuple[str, str], list[SizePoint]] = {}
+    for one in points:
+        found.setdefault((one.group, one.name), []).append(one)
+    return found
+
+
+def _points(ax: Axes, points: Sequence[SizePoint], colour: str, marker: str) -> ErrorbarContainer:
+    """Points of one look, with errors."""
+    size, rejection, error = np.array([(p.size, p.rejection, p.error) for p in points]).T
+    return ax.errorbar(
+        size,
+        rejection,
+        error,
+        fmt=marker,
+        color=colour,
+        markersize=bold(8),
+        linewidth=bold(1.6),
+        label=f"{points[0].group}, {points[0].name}",
+    )
+
+
+def _front(ax: Axes, points: Sequence[SizePoint]) -> tuple[Line2D, Line2D]:
+    """A step line: the best rejection up to a size; and rings around the points that make it."""
+    ordered = sorted(points, key=lambda one: one.size)
+    size, rejection = [one.size for one in ordered], [one.rejection for one in ordered]
+    (front,) = ax.plot(size, rejection, "-", color="0.35", linewidth=bold(1.2), zorder=1)
+    front.set_drawstyle("steps-post")
+    (marks,) = ax.plot(size, rejection, "o", color="black", markersize=bold(14), zorder=1.5)
+    marks.set(
+        markerfacecolor="none", markeredgewidth=bold(1.4), label="no other is smaller\nand better"
+    )
+    return front, marks
+
+
+def _entries(colours: Mapping[str, str], markers: Mapping[str, str]) -> list[Line2D]:
+    """Networks by colour and strategies by marker."""
+    look: dict[str, Any] = {"linestyle": "", "markersize": bold(8)}
+    networks = [
+        Line2D([], [], color=one, marker="o", label=name, **look) for name, one in colours.items()
+    ]
+    strategies = [
+        Line2D([], [], color="0.4", marker=one, label=name, **look) for name, one in markers.items()
+    ]
+    return [*networks, *strategies]

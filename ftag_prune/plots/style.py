@@ -132,7 +132,7 @@ def bold(size: float) -> float:
 
 def _resized(chosen: Preset) -> dict[str, Any]:
     """Parameters of matplotlib that a preset changes, from those in force."""
-    now = matplotlib.rcParams
+    now: dict[str, Any] = {str(name): one for name, one in matplotlib.rcParams.items()}
     return {
         "savefig.dpi": chosen.dots,
         **{name: chosen.text * now[name] for name in _TEXT},

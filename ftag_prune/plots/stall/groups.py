@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots.labels import beside
+from ftag_prune.plots.pruned import PrunedArtists, PrunedLine, rejection_versus_pruned
 from ftag_prune.plots.scales import log_axis
 from ftag_prune.plots.style import bold
-from ftag_prune.plots.taggers import PrunedArtists, PrunedLine, rejection_versus_pruned
 
 __all__ = ["GroupArtists", "StrategyGroup", "rejection_versus_pruned_panels"]
 
