@@ -500,7 +500,7 @@ def test_networks_stand_beside_widths():
         ),
         (
             {"strategies": {"budget": {"goal": {"inputs": True}}}},
-            "strategies.budget.goal.inputs: network 'vgg16' of kind 'vgg' has no jet inputs to switch off",
+            "strategies.budget.goal.inputs: network 'vgg16' of kind 'vgg' has no jet inputs",
         ),
         (
             {"strategies": {"budget": {"goal": {"layers": ["conv6_1"]}}}},
