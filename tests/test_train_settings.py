@@ -18,6 +18,10 @@ def test_adamw_is_the_other_name_of_adam():
     assert Training.model_validate_json(named.model_dump_json()) == named
 
 
+def test_trainings_are_on_the_cpu_in_float32_unless_they_say_more():
+    assert (training().device, training().precision) == ("cpu", "float32")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -30,6 +34,11 @@ def test_adamw_is_the_other_name_of_adam():
         ({"patience": 0}, "training: patience: input should be greater than or equal to 1"),
         ({"least_gain": -1}, "training: least_gain: input should be greater than or equal to 0"),
         ({"keep": "bets"}, "training: keep: input should be 'best' or 'last', found 'bets'"),
+        ({"device": "gpu"}, "training: device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
+        (
+            {"precision": "float64"},
+            "training: precision: input should be 'float32', 'bfloat16' or 'float16'",
+        ),
         ({"patiense": 3}, "training: no key 'patiense'; nearest: 'patience'"),
     ],
 )

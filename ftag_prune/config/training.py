@@ -70,6 +70,16 @@ class Training(Spec):
         description="weights of the epoch with the lowest validation loss, of those after the "
         "last cut, or of the last epoch",
     )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "cpu",
+        description="where the network is trained; auto is cuda or mps if there is one; results "
+        "are the same to the bit on the CPU alone",
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="of products with weights in training; gates, losses, validation, optimiser "
+        "and results stay in float32",
+    )
     memory_share: float = Field(
         0.5,
         gt=0,

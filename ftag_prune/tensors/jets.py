@@ -14,7 +14,7 @@ from ftag_prune.errors import ConfigError
 from ftag_prune.schema import as_numbers
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
 __all__ = ["Columns", "Jets", "Source", "batches", "from_records", "unshuffled"]
 
@@ -44,6 +44,10 @@ class Jets(NamedTuple):
     def number(self) -> int:
         """Jets."""
         return len(self.y)
+
+    def to(self, place: device) -> Jets:
+        """The jets on a device; themselves if they are there."""
+        return self if self.y.device == place else _each(self, lambda one: one.to(place))
 
     def mixed(self, size: int, *, rng: np.random.Generator) -> Iterator[Jets]:  # noqa: ARG002
         """All jets at once, see `Source`."""

@@ -108,9 +108,9 @@ def examined(
     pull = _pull(state, gates, batches if how.pressed else list(batches)[-1:])
     loss = shadow.pruning_loss(gates, how.loss)
     wanted = torch.autograd.grad(loss, (shadow.theta, gates.active), retain_graph=True)
-    pressed, unit_price = (one.double() for one in wanted)
+    pressed, unit_price = (_precise(one) for one in wanted)
     (slope,) = torch.autograd.grad(gates.value.sum(), shadow.theta)
-    on = gates.value >= 0.5
+    on = (gates.value >= 0.5).cpu()
     still = pull.theta + state.memory.pressure * pressed == 0
     salient = -pull.value[on]
     now = Symptoms(
@@ -130,8 +130,8 @@ def examined(
         unit_price=float(unit_price.mean()),
         rate=state.optimiser.param_groups[1]["lr"],
         adaptive=not isinstance(run.training.optimiser, Sgd),
-        distance=float(shadow.theta.detach()[on].median()) if on.any() else 0.0,
-        slope_squared=float(slope.double().square().mean()),
+        distance=float(shadow.theta.detach().cpu()[on].median()) if on.any() else 0.0,
+        slope_squared=float(_precise(slope).square().mean()),
         zero_open=_share(still[on]) if on.any() else 0.0,
         class_gradient=math.sqrt(pull.square),
         saliency_median=_quantile(salient, 0.5),
@@ -171,8 +171,12 @@ def _pull(state: State, gates: Gates, batches: Sequence[Jets]) -> _Pull:
 def _gradients(loss: Tensor, shadow: Shadow | None, gates: Gates) -> tuple[Tensor, Tensor]:
     theta = () if shadow is None else (shadow.theta,)
     first, second = torch.autograd.grad(loss, (*theta, gates.value), retain_graph=True)
-    # Squares of what is left of a closed gate's slope do not fit into a float32.
-    return first.double(), second.double()
+    return _precise(first), _precise(second)
+
+
+def _precise(gradient: Tensor) -> Tensor:
+    """On the CPU in float64: squares of a closed gate's slope do not fit into a float32."""
+    return gradient.cpu().double()
 
 
 def _coming(how: Gated, state: State, now: Symptoms, last: Seen | None) -> list[float]:
@@ -196,7 +200,7 @@ def _warn(run: Run, state: State, word: str, sentence: str | None) -> None:
 
 
 def _share(chosen: Tensor) -> float:
-    return float(chosen.double().mean())
+    return float(chosen.cpu().double().mean())
 
 
 def _quantile(values: Tensor, share: float) -> float:

@@ -87,7 +87,7 @@ def _count(state: State, shadow: Shadow, gates: Gates) -> Counts:
 def _validation(state: State, gates: Gates | None, val: Source) -> float:
     """Mean cross-entropy of the validation jets, weighted as the training's."""
     total = sum(
-        at_rest(state.network, state.shadow, gates, jets).item() * len(jets.y)
+        at_rest(state.network, state.shadow, gates, jets.to(state.device)).item() * jets.number
         for jets in unshuffled(val, 10_000)
     )
     return total / val.number

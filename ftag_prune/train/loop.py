@@ -21,11 +21,12 @@ from ftag_prune.tensors import Jets, Source, batches, unshuffled
 from ftag_prune.train.best import best_of, chosen_network, out_of_patience, remembered
 from ftag_prune.train.chance import drawing, gate_noise, judging_order, order
 from ftag_prune.train.criteria import scores
+from ftag_prune.train.device import CPU, mixed
 from ftag_prune.train.examine import Step
 from ftag_prune.train.history import row
 from ftag_prune.train.losing import cut_by, freeze, ratchet
 from ftag_prune.train.losses import class_loss
-from ftag_prune.train.state import State, Trained
+from ftag_prune.train.state import State, Trained, moved
 
 __all__ = ["fit"]
 
@@ -69,10 +70,10 @@ def fit(
         state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
         clock = _Clock.of(run, state, steps)
         done, recent = [], deque[Jets](maxlen=_EXAMINED)
-        with drawing(run, state.epoch, torch.device("cpu")):
+        with drawing(run, state.epoch, state.device):
             for index, jets in enumerate(batches(train, size, rng=order(run, state.epoch))):
-                done.append(_step(run, state, jets, clock, index=index))
-                recent.append(jets)
+                recent.append(jets.to(state.device))
+                done.append(_step(run, state, recent[-1], clock, index=index))
         state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
         _check(run, state.history[-1]["val_loss"], state.epoch, "on the validation jets")
         state.epoch += 1
@@ -81,6 +82,7 @@ def fit(
         after_epoch(state)
     if until is None:
         state = _with_cuts(run, state, train, val)
+    device, state = state.device.type, moved(run, state, CPU)
     network = chosen_network(state)
     return Trained(
         network,
@@ -92,6 +94,7 @@ def fit(
         state.history,
         state.nodes,
         state.seconds,
+        device,
         steps,
         state.parts,
     )
@@ -135,7 +138,8 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     """One batch: losses, step of weights and gates, step of the pressure."""
     share, how, shadow = index / clock.steps, run.how, state.shadow
     gates = _gates(run, state, clock, share)
-    loss = class_loss(state.network, shadow, gates, jets)
+    with mixed(run.training, state.device):
+        loss = class_loss(state.network, shadow, gates, jets)
     measured = loss.item()
     _check(run, measured, state.epoch, f"batch {index + 1} of {clock.steps}")
     # Gates that meet their budget by themselves need neither pruning loss nor pressure.
@@ -162,10 +166,11 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
 def _descend(state: State, loss: Tensor, rates: Pair) -> None:
     """Step of weights and gates down a loss."""
     state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     for group, rate in zip(state.optimiser.param_groups, rates, strict=False):
         group["lr"] = rate
-    state.optimiser.step()
+    state.scaler.step(state.optimiser)
+    state.scaler.update()
 
 
 def _check(run: Run, loss: float, epoch: int, place: str) -> None:
@@ -183,7 +188,7 @@ def _gates(run: Run, state: State, clock: _Clock, share: float) -> Gates | None:
         return None
     noise = None
     if state.shadow.gate.noisy:
-        noise = torch.rand(len(state.shadow.theta), generator=clock.noise)
+        noise = torch.rand(len(state.shadow.theta), generator=clock.noise).to(state.device)
     gates: Gates = state.shadow(progress=clock.progress(share), noise=noise)
     return gates
 
@@ -192,20 +197,24 @@ def _slope(pruning: Tensor, theta: Tensor) -> float:
     """2-norm of the pruning loss's gradient on theta; the graph stays for the step itself."""
     (gradient,) = torch.autograd.grad(pruning, theta, retain_graph=True)
     # Squares of what is left of a closed gate's slope do not fit into a float32.
-    return float(gradient.double().norm())
+    return float(gradient.cpu().double().norm())
 
 
 # -- between epochs --------------------------------------------------------------------------------
 
 
 def _with_cuts(run: Run, state: State, train: Source, val: Source) -> State:
-    """The state after the cut that is due before its next epoch, if any."""
+    """The state after the cut that is due before its next epoch, if any.
+
+    Every cut is made on the CPU, and proven there.
+    """
     share = run.how.cuts(run.training.epochs).get(state.epoch)
     if share is None or state.frozen is not None or run.dense:
         return state
+    device, state = state.device, moved(run, state, CPU)
     how, proof = run.how, next(unshuffled(val, _PROOF))
     if not isinstance(how, OneShot | Iterative):
-        return freeze(run, state, proof)
+        return moved(run, freeze(run, state, proof), device)
     layers = state.layers(run)
     rng = torch.Generator().manual_seed(run.seed)
 
@@ -215,7 +224,7 @@ def _with_cuts(run: Run, state: State, train: Source, val: Source) -> State:
         few = (jets for jets, _ in zip(some, range(_JUDGED), strict=False))
         return scores(network, layers, how.criterion, few, rng=rng)
 
-    return cut_by(run, state, judged, proof, share=share)
+    return moved(run, cut_by(run, state, judged, proof, share=share), device)
 
 
 def _with_ratchet(run: Run, state: State, val: Source) -> State:
@@ -228,5 +237,7 @@ def _with_ratchet(run: Run, state: State, val: Source) -> State:
     done = state.epoch - epochs.dense
     if ratcheted is None or state.phase(run) != "gated" or not 0 < done < epochs.gated:
         return state
+    device, state = state.device, moved(run, state, CPU)
     proof = next(unshuffled(val, _PROOF))
-    return ratchet(run, state, proof, epochs=ratcheted, progress=done / epochs.gated)
+    fewer = ratchet(run, state, proof, epochs=ratcheted, progress=done / epochs.gated)
+    return moved(run, fewer, device)

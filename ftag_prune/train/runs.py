@@ -191,6 +191,7 @@ def _summary(
         "val_loss": _val_losses(trained),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
+        "device": trained.device,
         "provenance": provenance(),
     }
 

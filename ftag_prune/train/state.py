@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
 from ftag_prune.train.before import Before
+from ftag_prune.train.device import device_of, fused, place, scaler_of
 
 __all__ = [
     "Best",
@@ -30,6 +31,7 @@ __all__ = [
     "State",
     "Trained",
     "identity_of",
+    "moved",
     "optimiser_of",
     "resume",
     "save",
@@ -92,6 +94,7 @@ class Trained(NamedTuple):
     history : a row per epoch
     nodes : those that had a gate until the freeze
     seconds : of training, over all interruptions
+    device : kind of device that it was trained on; everything here is on the CPU
     steps : batches of an epoch
     parts : budgets, and what the network cost before anything was cut
     """
@@ -105,6 +108,7 @@ class Trained(NamedTuple):
     history: list[dict[str, Any]]
     nodes: list[Node]
     seconds: float
+    device: str
     steps: int
     parts: tuple[Part, ...]
 
@@ -122,6 +126,7 @@ class State:
     network: Network
     shadow: Shadow | None
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     memory: Memory
     parts: tuple[Part, ...]
     kept: dict[str, tuple[int, ...]]
@@ -140,6 +145,11 @@ class State:
             return "tuned"
         after_dense = self.epoch >= run.training.epochs.dense
         return "gated" if self.shadow is not None and after_dense else "dense"
+
+    @property
+    def device(self) -> torch.device:
+        """Where network, gates and optimiser are."""
+        return next(self.network.parameters()).device
 
     @property
     def left(self) -> int:
@@ -171,8 +181,33 @@ def start(run: Run, about: Description, *, before: Before = _NOTHING) -> State:
         memory = run.how.pressure.start(_nodes(layers))
     kept = {layer.name: tuple(range(layer.nodes)) for layer in layers}
     whole = _nodes(prunable(given, goal))
-    optimiser = optimiser_of(run, network, shadow)
-    return State(network, shadow, optimiser, memory, parts, kept, whole, frozen=frozen)
+    device = device_of(run.training)
+    _place(network, shadow, device)
+    optimiser, scaler = optimiser_of(run, network, shadow), scaler_of(run.training, device)
+    return State(network, shadow, optimiser, scaler, memory, parts, kept, whole, frozen=frozen)
+
+
+def moved(run: Run, state: State, device: torch.device) -> State:
+    """The state on another device: the network and the gates are moved, not copied."""
+    if state.device == device:
+        return state
+    _place(state.network, state.shadow, device)
+    optimiser = optimiser_of(run, state.network, state.shadow)
+    _recall(optimiser, state.optimiser.state_dict())
+    return replace(state, optimiser=optimiser)
+
+
+def _place(network: Network, shadow: Shadow | None, device: torch.device) -> None:
+    for module in (network, shadow):
+        if module is not None:
+            place(module, device)
+
+
+def _recall(optimiser: torch.optim.Optimizer, told: dict[str, Any]) -> None:
+    """Give an optimiser what another one knew, which may have been on another device."""
+    pairs = zip(told["param_groups"], optimiser.param_groups, strict=True)
+    groups = [{**its, "fused": mine["fused"]} for its, mine in pairs]
+    optimiser.load_state_dict({**told, "param_groups": groups})
 
 
 def _nodes(layers: tuple[Layer, ...]) -> int:
@@ -201,11 +236,11 @@ def optimiser_of(run: Run, network: Network, shadow: Shadow | None) -> torch.opt
     groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if shadow is not None:
         groups.append({"params": list(shadow.parameters()), "weight_decay": 0.0})
-    chosen = run.training.optimiser
+    chosen, at_once = run.training.optimiser, fused(next(network.parameters()).device)
     if isinstance(chosen, Adam):
-        return torch.optim.AdamW(groups, weight_decay=chosen.weight_decay, fused=True)
+        return torch.optim.AdamW(groups, weight_decay=chosen.weight_decay, fused=at_once)
     return torch.optim.SGD(
-        groups, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
+        groups, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=at_once
     )
 
 
@@ -238,6 +273,7 @@ def save(path: Path, state: State, *, identity: str) -> None:
         seconds=state.seconds,
         gap=state.gap,
         best=None if state.best is None else state.best.epoch,
+        scaler=state.scaler.state_dict(),
     )
 
 
@@ -268,13 +304,16 @@ def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, A
     if "shadow" in tensors and fresh.shadow is not None:
         shadow = fresh.shadow.resized(prunable(network, run.how.goal))
         shadow.load_state_dict(tensors["shadow"])
+    _place(network, shadow, fresh.device)
     optimiser = optimiser_of(run, network, shadow)
-    optimiser.load_state_dict(tensors["optimiser"])
+    _recall(optimiser, tensors["optimiser"])
+    fresh.scaler.load_state_dict(told["scaler"])
     pressure, *memory = told["memory"]
     return State(
         network,
         shadow,
         optimiser,
+        fresh.scaler,
         Memory(pressure, *map(tuple, memory)),
         fresh.parts,
         kept,
