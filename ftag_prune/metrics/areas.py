@@ -68,7 +68,7 @@ def _placements(jets: Jets, others: Jets) -> Array:
 
 def _variance(placement: Array, jets: Jets) -> float:
     """Variance of a weighted mean; nan for a single jet, which cannot know it."""
-    w = jets.weight / jets.weight.sum()
-    spread = w * (placement - w @ placement)
-    squares = float(w @ w)
-    return float(spread @ spread) / (1 - squares) if squares < 1 else np.nan
+    w, total = jets.weight, jets.weight.sum()
+    spread = w * (placement - w @ placement / total)
+    left = total**2 - w @ w
+    return float(spread @ spread / left) if left > 0 else np.nan

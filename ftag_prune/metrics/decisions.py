@@ -138,6 +138,8 @@ def equivalence(
         raise FtagPruneError(f"the margin of an equivalence lies within (0, 1), found {within:g}")
     if not 0.5 < confidence < 1:
         raise FtagPruneError(f"a confidence lies within (0.5, 1), found {confidence:g}")
+    if error < 0:
+        raise FtagPruneError(f"the error of a ratio is not negative, found {error:g}")
     if not (math.isfinite(ratio) and math.isfinite(error)):
         return _UNKNOWN
     half = NormalDist().inv_cdf(confidence) * error

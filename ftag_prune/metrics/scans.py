@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ftag_prune.errors import FtagPruneError
+from ftag_prune.errors import ConfigError, FtagPruneError, nearest
 from ftag_prune.flavours import Task
 from ftag_prune.metrics.columns import Classes, checked_classes, checked_probabilities
 from ftag_prune.metrics.discriminants import discriminant
@@ -86,6 +86,10 @@ def scan_fractions(
         A class without jets, probabilities that are none, impossible weights, efficiency or signal,
         a step that does not divide 1.
     """
+    if signal not in task.classes:
+        raise ConfigError(
+            f"signal '{signal}' is no class of task '{task.name}'{nearest(signal, task.classes)}"
+        )
     p = checked_probabilities(probabilities)
     y, w = checked_classes(label, len(p)), weights_of(weight, len(p), "jets")
     wanted = checked_efficiency(np.array([efficiency], dtype=np.float64))
