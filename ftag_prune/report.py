@@ -32,8 +32,8 @@ _KINDS = {
     ".tex": "application/x-tex",
     ".yaml": "application/yaml",
 }
-# "9.8 ± 0.1", "-0.3", "≥ 120": what a text is sorted by, if it begins with a number.
-_LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+# "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
+_LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 # "Single-b, 32 nodes a layer: ..." says in its first words what it is about.
 _SUBJECT = re.compile(r"[^:.]{1,60}:(?= )")
 
@@ -207,7 +207,8 @@ def _cell(value: Cell) -> _Shown:
     """Text of a value, and what it is sorted by."""
     if isinstance(value, str):
         found = _LEADING.match(value)
-        return _Shown(value, found[1] if found else "", numeric=found is not None)
+        key = found[1].replace(",", "") if found else ""
+        return _Shown(value, key, numeric=found is not None)
     if value is None or math.isnan(value):
         return _Shown("–", "", numeric=True)  # noqa: RUF001
     if isinstance(value, bool):
