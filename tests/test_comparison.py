@@ -89,6 +89,17 @@ def test_p_values_are_corrected_after_holm(tmp_path: Path) -> None:
     assert [move.p_value for move in found.moves] == pytest.approx(list(p_values.values()))
     assert [move.adjusted for move in found.moves] == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert [move.moved for move in found.moves] == ["same", "same", "same", "better"]
+    said = "Without it 2 differ at 97.5 %, where 0.1 would by chance."
+    assert sentences(found)[0].endswith(said)
+
+
+def test_the_surest_moves_are_told_the_worse_first(tmp_path: Path) -> None:
+    rejections = {"u": 180.0, "c": 20.0, "tau": 10.0, "d": 190.0, "e": 40.0, "f": 30.0, "g": 50.0}
+    new = [cell(background=name, rejection=value) for name, value in rejections.items()]
+    told = sentences(between(tmp_path, [one._replace(rejection=100.0) for one in new], new))
+    order = [one.partition("rejection of ")[2][:3] for one in told if one.startswith("Worse:")]
+    assert order == ["tau", "c a", "f a", "e a", "g a"]
+    assert "2 more moved, see the table." in told
 
 
 @pytest.mark.parametrize(
