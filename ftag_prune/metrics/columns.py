@@ -47,7 +47,7 @@ def checked_values(values: ArrayLike, what: str) -> Array:
 
 def checked_classes(label: ArrayLike, jets: int) -> Classes:
     """Classes of the jets, whole numbers (jets,)."""
-    y = np.asarray(label)
+    y = np.ascontiguousarray(label)  # a column of records is slow to compare, again and again
     if y.shape != (jets,):
         raise FtagPruneError(f"{jets} jets need as many labels, found shape {y.shape}")
     if jets and not np.issubdtype(y.dtype, np.integer):

@@ -48,7 +48,7 @@ class Jets(NamedTuple):
     @property
     def effective(self) -> float:
         """Number of unweighted jets with the same power."""
-        return effective(self.weight)
+        return float(len(self.weight)) if self.alike else effective(self.weight)
 
 
 class Ordered(NamedTuple):
