@@ -15,7 +15,16 @@ import torch
 from torch import Tensor
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.export.conversion import INPUT, TRACKS, VALID, Given, exportable, feed, takes
+from ftag_prune.export.conversion import (
+    INPUT,
+    TRACKS,
+    VALID,
+    Given,
+    arguments,
+    exportable,
+    feed,
+    takes,
+)
 from ftag_prune.model import Model
 from ftag_prune.networks import Network
 from ftag_prune.tensors import load, unshuffled
@@ -31,7 +40,7 @@ _ROUNDINGS = 3.0
 _RANDOM = 10_000  # jets, half of them extreme
 
 # Multiply-accumulates in each comparison: large networks are compared on fewer jets.
-_EFFORT = 2e11
+_EFFORT = 5e10
 
 _BATCH = 1000
 
@@ -93,8 +102,10 @@ def _real(
     if jets is None:
         return 0.0, 0
     network, found, seen = model.network, 0.0, 0
-    batches = 1 + int(_EFFORT / network.multiplications()) // _BATCH
-    for batch in islice(unshuffled(load(jets, inputs=model.about.inputs), _BATCH), batches):
+    affordable = max(1, int(_EFFORT / network.multiplications()))
+    size = min(_BATCH, affordable)
+    source = unshuffled(load(jets, inputs=model.about.inputs), size)
+    for batch in islice(source, affordable // size):
         scores = _by_runtime(session, feed(model, batch))
         gap = _difference(scores, _by_torch(network, network.arguments(batch)))
         found, seen = max(found, _agreed(path, gap, "real", TOLERANCE)), seen + batch.number
@@ -113,13 +124,13 @@ def _agreed(path: Path, gap: float, kind: str, allowed: float) -> float:
 
 def _gap(session: onnxruntime.InferenceSession, network: Network, given: Given) -> float:
     """Largest difference of a probability; NaN if one is not a number."""
-    return _difference(_by_runtime(session, given), _by_torch(network, _tensors(given)))
+    return _difference(_by_runtime(session, given), _by_torch(network, _tensors(network, given)))
 
 
 def _allowed(network: Network, given: Given) -> float:
     """What extreme jets may differ by, from torch in float32 and in float64."""
-    exact = _by_torch(deepcopy(network).double(), _tensors(given, torch.float64))
-    rounding = _difference(_by_torch(network, _tensors(given)), exact)
+    exact = _by_torch(deepcopy(network).double(), _tensors(network, given, torch.float64))
+    rounding = _difference(_by_torch(network, _tensors(network, given)), exact)
     return max(TOLERANCE, _ROUNDINGS * rounding)
 
 
@@ -135,9 +146,12 @@ def _by_runtime(session: onnxruntime.InferenceSession, given: Given) -> _Scores:
     return np.stack(session.run(None, given), axis=1)
 
 
-def _tensors(given: Given, kind: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
-    tensors = (torch.from_numpy(one) for one in given.values())
-    return tuple(one.to(kind) if one.is_floating_point() else one for one in tensors)
+def _tensors(
+    network: Network, given: Given, kind: torch.dtype = torch.float32
+) -> tuple[Tensor, ...]:
+    tensors = {name: torch.from_numpy(one) for name, one in given.items()}
+    floats = {name: one.to(kind) for name, one in tensors.items() if one.is_floating_point()}
+    return arguments(network, {**tensors, **floats})
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ __all__ = [
     "TRACKS",
     "VALID",
     "Given",
+    "arguments",
     "columns_of",
     "content",
     "exportable",
@@ -59,8 +60,18 @@ Given = Mapping[str, npt.NDArray[Any]]
 
 def takes(network: Network) -> tuple[str, ...]:
     """Names of the inputs that the file of a network has, in the order of `forward`."""
+    return tuple(name for name in _asked(network) if name != INPUT or hasattr(network, "mean"))
+
+
+def arguments(network: Network, given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """What `forward` takes, of the inputs of the file; jet inputs that it leaves are none."""
+    none = next(iter(given.values())).new_zeros(0)
+    return tuple(given.get(name, none) for name in _asked(network))
+
+
+def _asked(network: Network) -> list[str]:
     taken = signature(network.forward).parameters.values()
-    return tuple(_NAMES[one.name] for one in taken if one.default is one.empty)
+    return [_NAMES[one.name] for one in taken if one.default is one.empty]
 
 
 def columns_of(network: Network) -> Tensor:
@@ -93,10 +104,10 @@ def feed(model: Model, jets: Jets) -> dict[str, npt.NDArray[Any]]:
     jets : opened with ``inputs=model.about.inputs``
     """
     network = model.network
-    given = dict(zip(takes(network), network.arguments(jets), strict=True))
+    given = dict(zip(_asked(network), network.arguments(jets), strict=True))
     if TRACKS in given:
         given[TRACKS] = given[TRACKS].index_select(2, columns_of(network))
-    return {name: np.ascontiguousarray(one.numpy()) for name, one in given.items()}
+    return {name: np.ascontiguousarray(given[name].numpy()) for name in takes(network)}
 
 
 def content(network: Network, told: Mapping[str, Any]) -> bytes:
@@ -156,7 +167,7 @@ class _Probabilities(nn.Module):
         slots = {name: _with_a_slot(given[name]) for name in (TRACKS, VALID) if name in given}
         # Networks may take jets in parts where nothing is learned: the file takes them at once.
         with torch.enable_grad():
-            logits: Tensor = self.network(*{**given, **slots}.values())
+            logits: Tensor = self.network(*arguments(self.network, {**given, **slots}))
         return logits.softmax(1).unbind(1)
 
 

@@ -41,13 +41,14 @@ class Origin(NamedTuple):
     Attributes
     ----------
     spec : of the run
-    kept : indices of the nodes left in each layer of the network in the spec; None if dense
+    kept : indices of the nodes left in each layer of the network in the spec, by its name; None if
+        dense
     jets : fingerprint of the prepared jets it was trained on
     provenance : of the training
     """
 
     spec: Mapping[str, Any] | None = None
-    kept: list[list[int]] | None = None
+    kept: Mapping[str, list[int]] | None = None
     jets: str | None = None
     provenance: Mapping[str, Any] | None = None
 
@@ -68,7 +69,7 @@ def told(model: Model, name: str, origin: Origin, jets: Path | None) -> dict[str
         "task": about.task,
         "input": INPUT if INPUT in taken else None,
         "inputs": _jet_inputs(model, known) if INPUT in taken else [],
-        "tracks": _tracks(model, known) if TRACKS in taken else None,
+        "tracks": _tracks(model, known, origin) if TRACKS in taken else None,
         "normalisation": _NORMALISATION,
         "outputs": output_names(name, about),
         "classes": list(about.classes),
@@ -141,34 +142,54 @@ def _jet_inputs(model: Model, known: _Known) -> list[dict[str, Any]]:
     ]
 
 
-def _tracks(model: Model, known: _Known) -> dict[str, Any]:
-    names = _track_names(model.network, known)
-    return {
-        "input": TRACKS,
-        "valid": VALID,
-        "inputs": [{"name": one, **known.tracks.get(one, {})} for one in names],
-        "padding": _PADDING,
-    }
+def _tracks(model: Model, known: _Known, origin: Origin) -> dict[str, Any]:
+    network = model.network
+    names, own = _track_names(network, known, origin), _own_spread(network)
+    inputs = [
+        {"name": name, **known.tracks.get(name, {}), **(own[place] if own else {})}
+        for place, name in enumerate(names)
+    ]
+    return {"input": TRACKS, "valid": VALID, "inputs": inputs, "padding": _PADDING}
 
 
-def _track_names(network: Network, known: _Known) -> tuple[str, ...]:
-    """Track inputs in the order of the file: those that the architecture names, or all there are.
+def _own_spread(network: Network) -> list[dict[str, float]]:
+    """Mean and std of the track inputs inside the network; none if it has no such."""
+    buffers = dict(network.named_buffers())
+    if "track_mean" not in buffers:
+        return []
+    rows = zip(*(buffers[name].tolist() for name in ("track_mean", "track_std")), strict=True)
+    return [{"mean": mean, "std": std} for mean, std in rows]
+
+
+def _track_names(network: Network, known: _Known, origin: Origin) -> tuple[str, ...]:
+    """Track inputs in the order of the file.
 
     FtagPruneError if nobody tells them, or if they stand in other places than in the training jets.
     """
-    named = network.architecture.tracks
-    if named and not known.tracks:
-        return named
+    named = _named(network, origin)
     if not known.tracks:
-        raise FtagPruneError(
-            "the network takes all track inputs of its jets; wanted prepared jets that tell their "
-            "names"
-        )
+        if named is None:
+            raise FtagPruneError(
+                "nobody tells which track inputs the network takes; wanted prepared jets"
+            )
+        return named
     there = dict(enumerate(known.tracks))
     found = tuple(there.get(place, "none") for place in columns_of(network).tolist())
-    if "none" in found or (named and found != named):
+    if "none" in found or named not in (None, found):
         raise FtagPruneError(
             f"the prepared jets have the track inputs {', '.join(known.tracks)}; the model was "
-            f"trained on jets with others, or in another order"
+            "trained on jets with others, or in another order"
         )
     return found
+
+
+def _named(network: Network, origin: Origin) -> tuple[str, ...] | None:
+    """Track inputs that the architecture names, without those that were cut; None if it does not.
+
+    An architecture without names takes all that there are.
+    """
+    names, left = network.architecture.tracks, len(columns_of(network))
+    kept = (origin.kept or {}).get("track_inputs")
+    if kept is not None and names:
+        names = tuple(names[place] for place in kept)
+    return names if len(names) == left else None
