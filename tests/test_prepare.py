@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_samples import card, content, hdf5_card, small, write_hdf5, write_rntuple, write_root
 
-from ftag_prune import cli
+from ftag_prune.cli import progress
 from ftag_prune.config import Resample, Sample, Split, Unbalanced, Weights
 from ftag_prune.errors import ConfigError, FtagPruneError, SampleError
 from ftag_prune.flavours import TASKS
@@ -916,8 +916,8 @@ def test_options_that_cannot_be_are_one_sentence(made, tmp_path, options, said):
 
 def test_a_log_says_how_fast_and_how_long(monkeypatch, capsys):
     clock = iter([0.0, 30.0, 61.0, 62.0, 200.0])
-    monkeypatch.setattr(cli.time, "monotonic", lambda: next(clock))
-    with cli._counter("jets of small") as count:
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.counter("jets of small") as count:
         for done in (100, 6100, 6200, 20_000):
             count(done, 30_000)
     assert capsys.readouterr().err.splitlines() == [

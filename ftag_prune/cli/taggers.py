@@ -1,0 +1,120 @@
+"""Verbs about one tagger: train, explain, evaluate and hand it over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftag_prune.cli.app import app
+from ftag_prune.cli.given import Existing, chunk_of, study_of
+from ftag_prune.cli.progress import say
+
+__all__ = ["evaluate", "explain", "export", "firmware", "runs", "train"]
+
+
+@app.command()
+def runs(study: Existing) -> None:
+    """List the runs of STUDY (yaml): name, nodes, nodes to keep."""
+    found = study_of(study).runs()
+    width = max(len(run.name) for run in found)
+    for run in found:
+        nodes = sum(run.network.nodes.values())
+        asked = f"{100 * (1 - run.target):.3g} % of the {run.how.goal.unit}"
+        kept = asked if run.keep is None else f"{run.keep:>6} of {nodes}"
+        typer.echo(f"{run.name:<{width}}  {f'{nodes:>6}' if run.dense else kept}")
+
+
+@app.command()
+def train(
+    chunk: Existing,
+    jets: Existing,
+    out: Existing,
+    manifest: Existing,
+    *,
+    checkpoint: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 60.0,
+) -> None:
+    """Train and prune the runs of CHUNK (json) on the folder JETS, each into OUT/run.
+
+    Runs whose verified results are there are skipped, an interrupted one goes on at its last
+    checkpoint; MANIFEST (json) is written when all are done.
+    """
+    from ftag_prune.record import write_json
+    from ftag_prune.train import train_runs
+
+    done = train_runs(chunk_of(chunk).runs, jets, out, checkpoint_seconds=checkpoint, progress=say)
+    write_json(manifest, {one.run: one.model_checksum for one in done})
+
+
+@app.command()
+def explain(run: Existing) -> None:
+    """Say what happened to the gates of the finished training in the folder RUN, and why."""
+    from ftag_prune.diagnose import explain as tell
+    from ftag_prune.record import read_csv, read_json
+
+    spec, told = read_json(run / "spec.json"), read_json(run / "run.json")
+    for sentence in tell(spec, read_csv(run / "history.csv"), told):
+        typer.echo(sentence)
+
+
+@app.command()
+def evaluate(chunk: Existing, test: Existing, out: Existing, manifest: Existing) -> None:
+    """Score the jets of TEST (h5) with the runs of CHUNK (json) in the folder OUT."""
+    from ftag_prune.evaluate import evaluate_runs
+    from ftag_prune.record import write_json
+
+    write_json(manifest, evaluate_runs(chunk_of(chunk).runs, test, out))
+
+
+@app.command()
+def export(
+    run: Existing,
+    out: Existing,
+    *,
+    jets: Annotated[
+        Path | None, typer.Option(help="Prepared file: more to check, and units of the inputs.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model, in its outputs; the run's if not given.")
+    ] = None,
+) -> None:
+    """Write the model in the folder RUN to OUT (onnx), and what it is beside it (json).
+
+    ONNX Runtime has to agree with torch on random jets, and on those of the option, before.
+    """
+    from ftag_prune.export import export_run
+
+    done = export_run(run, out, name=name, jets=jets)
+    say(f"{done.onnx}: {done.size / 1000:.0f} kB, described in {done.json}")
+    say(
+        f"ONNX Runtime and torch agree to {done.difference:.1e} on {done.random:,} random and "
+        f"{done.real:,} real jets ({done.extreme:.1e} on extreme ones)"
+    )
+
+
+@app.command()
+def firmware(
+    run: Existing,
+    out: Existing,
+    *,
+    jets: Annotated[
+        Path | None, typer.Option(help="Prepared file for the comparison; else random jets.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Fixed-point type.")] = "ap_fixed<16,6>",
+    reuse: Annotated[int, typer.Option(min=1, help="How often a multiplier is used a jet.")] = 1,
+    part: Annotated[str, typer.Option(help="FPGA.")] = "xcvu13p-flga2577-2-e",
+) -> None:
+    """Convert the model in the folder RUN to an hls4ml project OUT, and emulate it on jets."""
+    from ftag_prune.firmware import to_firmware
+    from ftag_prune.model import load_model
+
+    model = load_model(run / "model.pt")
+    made = to_firmware(model, out, jets=jets, precision=precision, reuse=reuse, part=part)
+    kind = "real" if made.real else "random"
+    say(
+        f"{made.folder}: on {made.jets:,} {kind} jets, {made.precision} and float32 differ by "
+        f"{made.largest:.1e} in a probability ({made.usual:.1e} at 99.9 %); the most probable "
+        f"class is the same for {100 * made.agreement:.2f} %; {100 * made.clipped:.2g} % of the "
+        "inputs were clipped"
+    )
