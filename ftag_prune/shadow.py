@@ -14,7 +14,7 @@ from ftag_prune.cost import Cost, of_nodes
 from ftag_prune.errors import TrainingError, nearest
 from ftag_prune.gates import Gate
 from ftag_prune.goal import Aim, Goal
-from ftag_prune.networks import Layer, Network, cost_of
+from ftag_prune.networks import INPUTS, Layer, Network, cost_of
 from ftag_prune.pruning_loss import PruningLoss
 from ftag_prune.selection import Kept, check_possible, choose, shares
 
@@ -165,14 +165,14 @@ def prunable(network: Network, goal: Goal) -> tuple[Layer, ...]:
         For an unknown layer, or if no layer is left.
     """
     known = {layer.name: layer for layer in network.layers()}
-    hidden = [name for name in known if name != "inputs"]
+    hidden = [name for name in known if name not in INPUTS]
     wanted = hidden if goal.layers is None else list(goal.layers)
     for name in wanted:
         if name not in known:
             raise TrainingError(
                 f"goal.layers: the network has no layer '{name}'{nearest(name, known)}"
             )
-    names = (["inputs"] if goal.inputs else []) + [name for name in wanted if name != "inputs"]
+    names = [*(INPUTS if goal.inputs else ()), *(name for name in wanted if name not in INPUTS)]
     found = tuple(known[name] for name in known if name in names)
     if not found:
         raise TrainingError("the network has no node that may be switched off")

@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ftag_prune.architecture.deepsets import DeepSets
 from ftag_prune.architecture.mlp import Mlp
+from ftag_prune.architecture.transformer import Transformer
 from ftag_prune.architecture.two_step import TwoStep
 from ftag_prune.architecture.vgg import Vgg
 
 __all__ = ["Architecture"]
 
-Architecture = Annotated[Mlp | TwoStep | Vgg, Field(discriminator="kind")]
+Architecture = Annotated[DeepSets | Mlp | Transformer | TwoStep | Vgg, Field(discriminator="kind")]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from ftag_prune.errors import ConfigError
 from ftag_prune.networks.layer import Axis, Layer
+from ftag_prune.networks.packed import Group
 
 __all__ = ["Attention"]
 
@@ -75,6 +79,44 @@ class Attention(nn.Module):
         inner = mixed.transpose(1, 2).flatten(2)  # (jets, tracks, heads * dim)
         output: Tensor = self.output(inner if share is None else inner * share)
         return output
+
+    def among(self, x: Tensor, groups: Sequence[Group]) -> Tensor:
+        """Tracks that looked at the others of their jet, without empty slots; as `forward`.
+
+        Parameters
+        ----------
+        x : (tracks, embedding), in the order of the groups
+        groups : of jets
+
+        Returns
+        -------
+        (tracks, embedding)
+        """
+        packed, numbers = self.projection(x), [group.tracks for group in groups]
+        parts = packed.split(numbers) if len(groups) > 1 else (packed,)
+        inner = [self._within(part, group) for part, group in zip(parts, groups, strict=True)]
+        output: Tensor = self.output(torch.cat(inner) if len(groups) > 1 else inner[0])
+        return output
+
+    def _within(self, packed: Tensor, group: Group) -> Tensor:
+        """Inner features (tracks, heads * head_dim) of the projections of a group."""
+        heads, most = self.heads, group.most
+        head = torch.arange(heads, device=packed.device)
+        place = (group.jet[:, None] * heads + head) * most + group.rank[:, None]  # (tracks, heads)
+        room = group.jets * heads * most
+        kind = torch.arange(3, device=packed.device)[:, None]
+        places = (kind * room + place[:, None]).flatten()  # (tracks, query key value, heads)
+        empty = packed.new_zeros(3 * room, self.head_dim)
+        padded = empty.index_copy(0, places, packed.reshape(-1, self.head_dim))
+        query, key, value = padded.view(3, -1, most, self.head_dim).unbind(0)
+        hidden = packed.new_zeros(group.absent.shape).masked_fill(group.absent, -torch.inf)
+        hidden = hidden[:, None].expand(-1, heads, -1).reshape(-1, most, 1)
+        # Keys stand before queries: on a CPU a softmax over short last dimensions is slow. That of
+        # a jet without tracks is 0/0, and nobody takes it.
+        scores = torch.baddbmm(hidden, key, query.transpose(1, 2), alpha=self.head_dim**-0.5)
+        mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)  # (jets * heads, most, head_dim)
+        taken = mixed.reshape(room, self.head_dim).index_select(0, place.flatten())
+        return taken.view(-1, heads * self.head_dim)
 
     def layer(self, name: str) -> Layer:
         """Its heads as nodes, in a network that has it as module `name` (with dots)."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ftag_prune.architecture import Architecture, Mlp, TwoStep, Vgg
+from ftag_prune.architecture import Architecture, DeepSets, Mlp, Transformer, TwoStep, Vgg
+from ftag_prune.networks.deepsets import DeepSetsNetwork
 from ftag_prune.networks.inputs import Inputs
 from ftag_prune.networks.layer import Network
 from ftag_prune.networks.mlp import MlpNetwork
+from ftag_prune.networks.transformer import TransformerNetwork
 from ftag_prune.networks.two_step import TwoStepNetwork
 from ftag_prune.networks.vgg import VggNetwork
 from ftag_prune.spec import Spec
@@ -19,7 +21,9 @@ from ftag_prune.tensors import Description
 __all__ = ["build", "build_for", "restored"]
 
 _NETWORKS: dict[type[Spec], type[Network]] = {
+    DeepSets: DeepSetsNetwork,
     Mlp: MlpNetwork,
+    Transformer: TransformerNetwork,
     TwoStep: TwoStepNetwork,
     Vgg: VggNetwork,
 }
@@ -46,7 +50,6 @@ def build(
     tracks : names of the track inputs that the jets have, in their order
     track_mean, track_std : (track inputs,)
         Normalisation of the track inputs; 0 and 1 if they are not given.
-
     names : of the jet inputs, where a network looks for them
 
     Raises

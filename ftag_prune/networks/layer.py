@@ -15,7 +15,10 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.networks.inputs import Inputs
 from ftag_prune.tensors import Jets
 
-__all__ = ["Axis", "Layer", "Network", "scoring"]
+__all__ = ["INPUTS", "Axis", "Layer", "Network", "scoring"]
+
+# Names of the layers whose nodes are input features, of jets and of tracks.
+INPUTS = ("inputs", "track_inputs")
 
 
 class Axis(NamedTuple):
@@ -103,7 +106,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
-        """Nodes that can be switched off, from input to output; input features are ``inputs``."""
+        """Nodes that can be switched off, from input to output; input features are in `INPUTS`."""
 
     def applied(self) -> Mapping[str, float]:
         """How often a weight acts on one jet, where that is not once (pixels, tracks).
