@@ -139,13 +139,18 @@ def confusion(ax: Axes, shares: Array, *, classes: Sequence[str]) -> ConfusionAr
         ]
         for row, line in enumerate(zip(shares.tolist(), inks.tolist(), strict=True))
     ]
-    labels = [FLAVOURS[name].label.replace(" ", "\n") for name in classes]
+    labels = [_short(FLAVOURS[name].label) for name in classes]
     ax.set_xticks(np.arange(len(classes)), labels)
     ax.set_yticks(np.arange(len(classes)), labels)
     ax.tick_params(which="both", length=0, labelsize="medium")
     ax.minorticks_off()
     ax.set(xlabel="Most probable class", ylabel="True class")
     return ConfusionArtists(cells, numbers)
+
+
+def _short(label: str) -> str:
+    """A label in two lines if it is long and no formula."""
+    return label if "$" in label else label.replace(" ", "\n")
 
 
 def _percent(share: float) -> str:

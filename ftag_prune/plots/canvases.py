@@ -27,6 +27,7 @@ __all__ = [
 # above for the label and each line of text below that.
 _LEFT, _BOTTOM, _LEGEND, _STRIP, _LINE = 1.2, 0.9, 3.1, 0.6, 0.29
 _CELL = 1.35  # inches
+_PAD = 3.5 / 72  # inches between ticks and their numbers
 _LEGEND_ROWS = 4  # of the legend beside the label in the strip of `canvas_before_after`
 
 
@@ -174,12 +175,13 @@ def _grid(
     inside : width and height of all panels and the gaps between them, inches
     hspace, wspace : gaps, in parts of a mean panel; they grow with the text that stands in them
     """
-    text, _, panel, _ = preset()
+    text, panel = preset().text, preset().panel
     wide, high = (
         one * (panel * number + text * space * (number - 1)) / (number + space * (number - 1))
         for one, number, space in zip(inside, (columns, rows), (wspace, hspace), strict=True)
     )
     left, right, bottom, top = (text * one for one in room)
+    left, bottom = left + _PAD * (preset().gap - 1), bottom + _PAD * (preset().gap - 1)
     width, height = left + wide + right, bottom + high + top
     fig = Figure(figsize=(width, height))
     grid = fig.add_gridspec(

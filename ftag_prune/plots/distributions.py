@@ -88,9 +88,9 @@ def distributions(
     relative = [divided(one, first) for one in others]
     below = [_steps(ratio, one.flavour, edges, *r) for one, r in zip(others, relative, strict=True)]
     binned_axis(ratio, edges, [one.density for one in histograms])
-    density_axis(ax, [(one.density, one.error) for one in histograms], log=log)
+    per = density_axis(ax, [(one.density, one.error) for one in histograms], log=log)
     ratio_axis(ratio, fair(relative), "Ratio", most=_MOST)
-    ax.set_ylabel(density_label(column, unit))
+    ax.set_ylabel(density_label(column, unit, per))
     ratio.set_xlabel(column_label(column, unit))
     columns = 1 if len(histograms) <= _ROWS else 2
     legend = ax.legend(handles=[line for line, _ in drawn], loc="upper right", ncols=columns)

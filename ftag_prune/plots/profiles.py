@@ -16,7 +16,7 @@ from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import edges_of
 from ftag_prune.plots.labels import beside
-from ftag_prune.plots.scales import binned_axis, column_label, rejection_axis
+from ftag_prune.plots.scales import binned_axis, column_label, rejection_axis, y_label
 from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
 
 __all__ = ["ProfileArtists", "ProfileLine", "rejection_profile"]
@@ -103,7 +103,7 @@ def rejection_profile(
         points.append([_points(ax, line, by_name[line.name]) for line in mine])
         limits.append([_limits(ax, line, by_name[line.name]) for line in mine])
         _y_axis(ax, mine)
-        ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
+        y_label(ax, f"Rejection of {FLAVOURS[background].label}")
     binned_axis(axes[-1], edges, [some for line in lines for some in (line.value, line.limit)])
     axes[-1].set_xlabel(column_label(variable, unit))
     return ProfileArtists(points, limits, _legend(axes[0], points, lines, title=efficiency))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,6 +26,7 @@ __all__ = [
     "log_axis",
     "ratio_axis",
     "rejection_axis",
+    "y_label",
 ]
 
 _LABELS = {"pt": r"$p_{\mathrm{T}}$", "eta": r"$|\eta|$", "mass": "$m$"}
@@ -32,6 +34,7 @@ _EQUAL = 1e-3  # relative, between the steps of edges that count as log-spaced
 _WIDE = 30.0  # largest over smallest density from which on the axis is logarithmic
 _TRUSTED = 0.5  # relative error up to which a bin has a say in that
 _NEGLIGIBLE = 1e-6  # of the largest value; a single light jet must not open decades below the rest
+_LONG = 1.15  # of the height of a ratio panel: a label may be longer by that, in the middle
 _SPAN = 4.0  # largest over smallest rejection from which on the axis is logarithmic
 
 
@@ -72,8 +75,11 @@ def rejection_axis(ax: Axes, value: Array, below: Array, above: Array) -> None:
 
 def density_axis(
     ax: Axes, shapes: Sequence[tuple[Array, Array]], *, log: bool | None = None
-) -> None:
+) -> int:
     """Limits around densities and their errors, from zero or logarithmic.
+
+    Returns in how many units of the column the numbers of the axis count, for `density_label`:
+    1, or a power of ten where the densities are too small to be read.
 
     Parameters
     ----------
@@ -92,8 +98,13 @@ def density_axis(
         # Plain numbers would be long here: 0.0005.
         ax.yaxis.set_major_locator(LogLocator())
         ax.yaxis.set_major_formatter(LogFormatterSciNotation())
-    else:
-        ax.set_ylim(0, 1.08 * float((value + error).max(initial=1e-9)))
+        return 1
+    top = 1.08 * float((value + error).max(initial=1e-9))
+    ax.set_ylim(0, top)
+    # Not the factor that matplotlib writes above an axis, for there stands the label.
+    per = int(10 ** max(math.ceil(-math.log10(top)) - 1, 0))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{per * value:g}"))
+    return per
 
 
 def ratio_axis(ratio: Axes, shown: Sequence[Array], label: str, *, most: float = 2.0) -> None:
@@ -104,7 +115,15 @@ def ratio_axis(ratio: Axes, shown: Sequence[Array], label: str, *, most: float =
     ratio.set_ylim(values.min() - margin, values.max() + margin)
     ratio.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ratio.axhline(1, color="black", linewidth=bold(1), zorder=0.5)
-    ratio.set_ylabel(label, loc="center")
+    y_label(ratio, label, loc="center")
+
+
+def y_label(ax: Axes, text: str, *, loc: Literal["top", "center"] = "top") -> None:
+    """Write a label beside a panel, in smaller letters if it would reach into the next one."""
+    label, most = ax.set_ylabel(text, loc=loc), _LONG if loc == "center" else 1.0
+    length = label.get_window_extent().height / ax.bbox.height
+    if length > most:
+        label.set_fontsize(float(label.get_fontsize()) * most / length)
 
 
 def binned_axis(ax: Axes, edges: Array, values: Sequence[Array]) -> None:
@@ -134,9 +153,10 @@ def column_label(column: str, unit: str) -> str:
     return f"Jet {name}" + (f" [{unit}]" if unit else "")
 
 
-def density_label(column: str, unit: str) -> str:
-    """Text of an axis for the fraction of jets per unit of a column."""
-    return f"Fraction of jets / {unit or f'unit {_LABELS.get(column, column)}'}"
+def density_label(column: str, unit: str, per: int = 1, *, jets: str = "jets") -> str:
+    """Text of an axis for the fraction of jets per unit of a column, or per several of them."""
+    one = unit or f"unit {_LABELS.get(column, column)}"
+    return f"Fraction of {jets} / {one if per == 1 else f'{per} {one}'}"
 
 
 def _log_spaced(edges: Array) -> bool:

@@ -15,7 +15,13 @@ from matplotlib.patches import StepPatch
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import divided, edges_of, fair, steps
 from ftag_prune.plots.labels import make_room
-from ftag_prune.plots.scales import binned_axis, density_axis, density_label, ratio_axis
+from ftag_prune.plots.scales import (
+    binned_axis,
+    column_label,
+    density_axis,
+    density_label,
+    ratio_axis,
+)
 from ftag_prune.plots.style import MODELS, Array
 
 __all__ = ["MassArtists", "MassLine", "mass_sculpting"]
@@ -95,10 +101,10 @@ def mass_sculpting(
     ]
     every = [before, *after]
     binned_axis(ratio, edges, [one.density for one in every])
-    density_axis(ax, [(one.density, one.error) for one in every])
+    per = density_axis(ax, [(one.density, one.error) for one in every])
     ratio_axis(ratio, fair(relative), "After / before", most=_MOST)
-    ax.set_ylabel(density_label("mass", unit))
-    ratio.set_xlabel(f"Mass of {FLAVOURS[background].label} jets [{unit}]")
+    ax.set_ylabel(density_label("mass", unit, per, jets=FLAVOURS[background].label))
+    ratio.set_xlabel(column_label("mass", unit))
     handles = [area, *(line for line, _ in drawn)]
     legend = ax.legend(handles=handles, loc="upper right", title=_TITLE, alignment="left")
     make_room(ax)
@@ -121,9 +127,8 @@ def _steps(ax: Axes, line: MassLine, edges: Array, colour: str) -> tuple[StepPat
 
 
 def _measured(value: float, error: float) -> str:
-    """Value and error with two digits of the error."""
+    """Value and error; the error with two digits if its first is 1 or 2, else with one."""
     if not (math.isfinite(value) and math.isfinite(error)):
         return "-"
-    digits = 1 - math.floor(math.log10(error)) if error > 0 else 3
-    digits = max(digits, 0)
+    digits = max(-math.floor(math.log10(error / 3)), 0) if error > 0 else 3
     return f"{value:.{digits}f} ± {error:.{digits}f}"

@@ -13,7 +13,7 @@ from matplotlib.patches import StepPatch
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import edges_of, steps
 from ftag_prune.plots.labels import make_room
-from ftag_prune.plots.scales import binned_axis, column_label, density_axis, density_label
+from ftag_prune.plots.scales import binned_axis, column_label, density_axis, density_label, y_label
 from ftag_prune.plots.style import Array
 
 __all__ = ["Spectrum", "SpectrumArtists", "before_and_after"]
@@ -102,9 +102,9 @@ def before_and_after(
     binned_axis(panels[1], edges, values)
     panels[1].set_xlabel(column_label(column, unit))
     for ax, shapes in zip(panels, _shapes(spectra), strict=True):
-        density_axis(ax, shapes)
+        per = density_axis(ax, shapes)
+        y_label(ax, density_label(column, unit, per))
     for ax, title in zip(panels, titles, strict=True):
-        ax.set_ylabel(density_label(column, unit))
         _title(ax, title)
         ax.yaxis.set_label_coords(-0.125, 1)
     return SpectrumArtists(

@@ -47,6 +47,8 @@ class Preset(NamedTuple):
         Letters, and all room that is there for letters.
     bold : float
         Lines, markers and ticks.
+    gap : float
+        Between ticks and their numbers.
     panel : float
         Width and height of the panels.
     dots : int
@@ -55,15 +57,16 @@ class Preset(NamedTuple):
 
     text: float
     bold: float
+    gap: float
     panel: float
     dots: int
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "notes": Preset(text=1.0, bold=1.0, panel=1.0, dots=200),
-        "slides": Preset(text=1.1, bold=1.25, panel=0.9, dots=200),
-        "posters": Preset(text=1.6, bold=1.8, panel=1.3, dots=300),
+        "notes": Preset(text=1.0, bold=1.0, gap=1.0, panel=1.0, dots=200),
+        "slides": Preset(text=1.1, bold=1.25, gap=2.0, panel=0.9, dots=200),
+        "posters": Preset(text=1.6, bold=1.8, gap=3.0, panel=1.3, dots=300),
     }
 )
 _NOTES = PRESETS["notes"]
@@ -82,7 +85,7 @@ STYLE: list[dict[str, Any]] = [
     },
 ]
 _TICKS = tuple(f"{axis}tick.{kind}" for axis in "xy" for kind in ("major", "minor"))
-_TEXT = ("font.size", "axes.labelpad", *(f"{tick}.pad" for tick in _TICKS))
+_TEXT = ("font.size", "axes.labelpad")
 _BOLD = (
     "axes.linewidth",
     "lines.linewidth",
@@ -137,4 +140,5 @@ def _resized(chosen: Preset) -> dict[str, Any]:
         "savefig.dpi": chosen.dots,
         **{name: chosen.text * now[name] for name in _TEXT},
         **{name: chosen.bold * now[name] for name in _BOLD},
+        **{f"{tick}.pad": chosen.gap * now[f"{tick}.pad"] for tick in _TICKS},
     }
