@@ -5,105 +5,26 @@ import json
 import numpy as np
 import pytest
 import torch
+from network_kinds import CLASSES, KINDS, network_of, some_jets, trained
 from pydantic import TypeAdapter
-from torch.nn.functional import cross_entropy
 
-from ftag_prune.architecture import Architecture, DeepSets, Mlp, TrackOrigin, Transformer
+from ftag_prune.architecture import Architecture
 from ftag_prune.compact import compact, cut, difference
 from ftag_prune.goal import Goal
 from ftag_prune.model import About, Model, load_model, save_model
-from ftag_prune.networks import build, restored
+from ftag_prune.networks import restored
 from ftag_prune.shadow import gated, parts_of, prunable
-from ftag_prune.tensors import Jets
-
-INPUTS, CLASSES, SLOTS = 5, 3, 9
-TRACKS = ("d0", "z0", "deta", "dphi", "log_ptfrac", "hits")
-
-KINDS = {
-    "mlp": Mlp(hidden=(9, 7, 7)),
-    "mlp batch": Mlp(hidden=(9, 7, 7), norm="batch", activation="silu", dropout=0.1),
-    "mlp layer": Mlp(hidden=(9, 7, 7), norm="layer", activation="gelu"),
-    "mlp residual": Mlp(width=8, depth=4, residual=True, activation="tanh"),
-    "mlp linked": Mlp(hidden=(9, 9, 7, 7, 7), residual=(2, 5), norm="layer"),
-    "mlp linked batch": Mlp(hidden=(9, 9, 7, 7, 7), residual=(2, 5), norm="batch"),
-    "deepsets": DeepSets(track=(9, 8, 7), jet=(7, 6), tracks=("log_ptfrac", "d0", "z0", "deta")),
-    "deepsets mean": DeepSets(track=(9,), jet=(7,), jet_inputs=True, pooling="mean"),
-    "deepsets batch": DeepSets(track=(9, 7), jet=(7, 5), norm="batch", dropout=0.1),
-    "deepsets layer": DeepSets(track=(9, 7), jet=(7, 5), norm="layer", jet_inputs=True),
-    "transformer": Transformer(track=(9,), embedding=8, layers=2, heads=4, ff=10, jet=(9, 7)),
-    "transformer bare": Transformer(
-        track=(), embedding=8, layers=1, heads=3, head_dim=5, ff=10, jet=(9,), jet_inputs=False
-    ),
-    "transformer norms": Transformer(
-        track=(9, 8), embedding=8, layers=1, heads=2, ff=9, jet=(9,), norm="layer", dropout=0.1
-    ),
-    "transformer origin": Transformer(
-        track=(9,), embedding=8, layers=2, heads=4, ff=10, jet=(9,), track_origin=TrackOrigin()
-    ),
-}
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def network_of(kind, seed=1):
-    return build(
-        KINDS[kind],
-        mean=[0.5] * INPUTS,
-        std=[2.0] * INPUTS,
-        classes=CLASSES,
-        seed=seed,
-        tracks=TRACKS,
-        track_mean=[0.1] * len(TRACKS),
-        track_std=[1.5] * len(TRACKS),
-    )
-
-
-def some_jets(number=200, seed=0, slots=SLOTS):
-    """Jets whose class shows in their inputs and in their tracks; some have no track."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, CLASSES, number)
-    x = rng.normal(size=(number, INPUTS)) + 3 * np.eye(CLASSES, INPUTS)[y]
-    tracks = rng.normal(size=(number, slots, len(TRACKS)))
-    tracks += 2 * np.eye(CLASSES, len(TRACKS))[y][:, None]
-    tracks[..., 2:4] *= 0.2
-    valid = rng.random((number, slots)) < 0.6
-    valid[:: number // 10] = False
-    x[rng.random(x.shape) < 0.05] = np.nan
-    tracks[~valid] = 0
-    return Jets(
-        torch.tensor(x, dtype=torch.float32),
-        torch.tensor(tracks, dtype=torch.float32),
-        torch.tensor(valid),
-        torch.tensor(y),
-        torch.ones(number),
-    )
-
-
-def trained(network, jets, steps=40):
-    """Losses of a few steps, so that norms remember something and logits differ."""
-    torch.manual_seed(0)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True)
-    losses = []
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss = cross_entropy(network(*network.arguments(jets)), jets.y)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    return losses
-
-
 def some_kept(layers, rng):
-    return tuple(
-        tuple(
-            sorted(
-                rng.choice(
-                    layer.nodes, rng.integers((layer.nodes + 2) // 2, layer.nodes + 1), False
-                ).tolist()
-            )
-        )
-        for layer in layers
-    )
+    """At least half of the nodes of each layer."""
+    kept = []
+    for layer in layers:
+        number = rng.integers((layer.nodes + 2) // 2, layer.nodes + 1)
+        kept.append(tuple(sorted(rng.choice(layer.nodes, number, replace=False).tolist())))
+    return tuple(kept)
 
 
 def sizes_of(layers):

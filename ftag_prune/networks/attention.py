@@ -114,7 +114,7 @@ class Attention(nn.Module):
         # Keys stand before queries: on a CPU a softmax over short last dimensions is slow. That of
         # a jet without tracks is 0/0, and nobody takes it.
         scores = torch.baddbmm(hidden, key, query.transpose(1, 2), alpha=self.head_dim**-0.5)
-        mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)  # (jets * heads, most, head_dim)
+        mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)  # (jets * heads, most, dim)
         taken = mixed.reshape(room, self.head_dim).index_select(0, place.flatten())
         return taken.view(-1, heads * self.head_dim)
 

@@ -68,7 +68,8 @@ class Packed(NamedTuple):
         """Values (tracks, k) in their slots (jets, slots, k), and 0 in empty ones."""
         jets, slots = self.shape
         empty = values.new_zeros(jets * slots, values.shape[1])
-        return empty.index_copy(0, self.place, values).view(jets, slots, -1)
+        filled = empty.index_copy(0, self.place, values)
+        return filled.view(jets, slots, values.shape[1])
 
     def summed(self, values: Tensor) -> Tensor:
         """Sums (jets, k) of values (tracks, k) over the tracks of each jet."""
