@@ -37,9 +37,9 @@ def test_cards_are_called_as_their_files(path):
     assert load_card(path).name == path.stem
 
 
-@pytest.mark.parametrize("path", sorted(CARDS.glob("embedded_*.yaml")), ids=lambda path: path.stem)
-def test_our_cards_are_good(path):
-    found = load_card(path)
+@pytest.mark.parametrize("name", ["embedded_single_b", "embedded_hbb_cc"])
+def test_our_cards_are_good(name):
+    found = load_card(CARDS / f"{name}.yaml")
     assert 40 <= len(found.inputs.jets) <= 64
     assert 10 <= len(found.inputs.tracks) <= 16
     assert found.constituents.maximum == 20

@@ -51,7 +51,7 @@ def test_tensors_hold_what_the_file_holds(prepared):
     np.testing.assert_array_equal(jets.valid, tracks["valid"])
     np.testing.assert_array_equal(jets.y, table["label"])
     np.testing.assert_array_equal(jets.w, table["weight"])
-    kinds = [tensor.dtype for tensor in jets]
+    kinds = [tensor.dtype for tensor in jets if tensor is not None]
     assert kinds == [torch.float32, torch.float32, torch.bool, torch.int64, torch.float32]
     without = load(prepared[1].train)
     assert (without.tracks, without.valid) == (None, None)
@@ -197,7 +197,7 @@ def test_a_batch_costs_one_gather_per_tensor(prepared):
 def test_unshuffled_batches_are_views(prepared):
     jets = load(prepared[0].train)
     for place, batch in enumerate(unshuffled(jets, 10)):
-        for mine, whole in zip(batch, jets, strict=True):
+        for mine, whole in zip(batch[:-1], jets[:-1], strict=True):
             assert mine.data_ptr() == whole[10 * place :].data_ptr()
 
 
@@ -224,9 +224,10 @@ def written(path, number, *, slots=0, classes=4):
     with h5py.File(path, "w") as file:
         file["jets"] = jets
         if slots:
-            tracks = np.zeros((number, slots), tracks_dtype(names))
+            tracks = np.zeros((number, slots), tracks_dtype(names, origin=True))
             as_numbers(tracks)[..., :2] = index[:, None, None]
             tracks["valid"] = (index % 2 == 0)[:, None]
+            tracks["origin"] = (index % 9 - 1)[:, None]
             file["tracks"] = tracks
         for name, value in about.items():
             file.attrs[name] = value

@@ -76,7 +76,9 @@ def _fill(filling: Filling, job: Job) -> None:
             keep[mine["row"] - np.uint32(seen)] = True
             seen += len(batch)
             if len(mine):
-                rows += _write(filling, batch.pick(keep), mine, repeats, files, rows)
+                order = Order.by(mine["split"], repeats)
+                tables = _tables(filling, job, batch.pick(keep), mine, order)
+                rows += _write(filling, tables, order, files, rows)
 
 
 def _kept(filling: Filling, job: Job) -> tuple[Array, Array]:
@@ -94,6 +96,7 @@ def _wanted(card: Card, plan: Plan, work: Work) -> list[Entry]:
     wanted = [*plan.jets.values(), *plan.references.values()]
     if work.constituents and plan.sort:
         wanted += [plan.sort, *(plan.tracks[name] for name in card.inputs.tracks)]
+        wanted += [plan.origin] if plan.origin else []
     return wanted
 
 
@@ -107,27 +110,34 @@ def _opened(target: Target) -> Iterator[int]:
         os.close(file)
 
 
-def _write(
-    filling: Filling, jets: Columns, records: Array, copies: Array, files: list[int], rows: Array
-) -> Array:
-    """Write a batch; returns the number of jets for each split."""
+def _tables(
+    filling: Filling, job: Job, jets: Columns, records: Array, order: Order
+) -> dict[str, Array]:
+    """Records of a batch for each dataset, in this order."""
     card, plan = described(filling.work.card)
-    order = Order.by(records["split"], copies)
     others = {
         "weight": filling.balanced.weights(records),
         "mc_weight": records["mc_weight"],
         "event": records["event"].view(filling.kinds["jets"]["event"]),
         "label": records["label"],
     }
-    tables = [jet_records(card, plan, jets, order, kind=filling.kinds["jets"], others=others)]
-    starts = [[target.jets for target in filling.targets]]
+    kind = filling.kinds["jets"]
+    found = {"jets": jet_records(card, plan, jets, order, kind=kind, others=others)}
     if filling.work.constituents:
-        tables.append(track_records(card, plan, jets, order))
-        starts.append([target.tracks or 0 for target in filling.targets])
-    for table, start in zip(tables, starts, strict=True):
+        kind, where = filling.kinds["tracks"], str(job.piece.path)
+        found["tracks"] = track_records(card, plan, jets, order, kind=kind, where=where)
+    return found
+
+
+def _write(
+    filling: Filling, tables: Mapping[str, Array], order: Order, files: list[int], rows: Array
+) -> Array:
+    """Write a batch; returns the number of jets for each split."""
+    for name, table in tables.items():
         size = table[:1].nbytes
         for split, target in enumerate(filling.targets):
+            start = target.jets if name == "jets" else target.tracks or 0
             with writing(target.name):
                 part = order.part(table, split)
-                put(files[split], part, start[split] + int(rows[split]) * size)
+                put(files[split], part, start + int(rows[split]) * size)
     return order.sizes

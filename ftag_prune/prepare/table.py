@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ftag_prune.errors import SampleError
 from ftag_prune.expression import Array
 from ftag_prune.prepare.count import SPLITS
 from ftag_prune.read import Columns
-from ftag_prune.schema import Card, Plan, as_numbers, jets_dtype, tracks_dtype
+from ftag_prune.schema import ORIGINS, Card, Plan, as_numbers, jets_dtype, tracks_dtype
 
 __all__ = ["Order", "float_columns", "jet_records", "kinds", "track_records"]
 
@@ -64,7 +65,9 @@ def float_columns(card: Card, plan: Plan) -> tuple[list[str], list[str]]:
 def kinds(card: Card, plan: Plan, *, event: np.dtype[Any], tracks: bool) -> dict[str, Any]:
     """Record of each dataset."""
     found = {"jets": jets_dtype(*float_columns(card, plan), event=event)}
-    return {**found, "tracks": tracks_dtype(card.inputs.tracks)} if tracks else found
+    if not tracks:
+        return found
+    return {**found, "tracks": tracks_dtype(card.inputs.tracks, origin=plan.origin is not None)}
 
 
 def jet_records(
@@ -87,8 +90,17 @@ def jet_records(
     return records
 
 
-def track_records(card: Card, plan: Plan, columns: Columns, order: Order) -> Array:
-    """(jets, maximum): inputs of the leading tracks in the order of the sort key, 0 beyond."""
+def track_records(
+    card: Card, plan: Plan, columns: Columns, order: Order, *, kind: np.dtype[Any], where: str
+) -> Array:
+    """(jets, maximum): inputs of the leading tracks in the order of the sort key, 0 beyond.
+
+    The origin of what is no track is -1.
+
+    Parameters
+    ----------
+    where : file, for messages
+    """
     if card.constituents is None or plan.sort is None:
         raise ValueError(f"card '{card.name}' has no constituents")
     maximum, names = card.constituents.maximum, card.inputs.tracks
@@ -100,13 +112,36 @@ def track_records(card: Card, plan: Plan, columns: Columns, order: Order) -> Arr
     first[order.jets] = np.arange(len(columns)) * maximum
     leading, place = leading[fits], (first[rows.jet] + slot)[fits]
     contents = [columns.per_track(plan.tracks[name]).content for name in names]
-    records = np.zeros(len(columns) * maximum, tracks_dtype(names))
+    records, others = np.zeros(len(columns) * maximum, kind), {}
+    if plan.origin is not None:
+        records["origin"] = -1
+        others["origin"] = _origins(columns.per_track(plan.origin).content, where=where)
     numbers = as_numbers(records)
     for begin in range(0, len(leading), _TRACKS):
         some, there = leading[begin : begin + _TRACKS], place[begin : begin + _TRACKS]
-        block: Array = np.zeros(len(some), records.dtype)
+        block: Array = np.zeros(len(some), kind)
         block["valid"] = True
         for index, content in enumerate(contents):
             as_numbers(block)[:, index] = content[some]
+        for name, content in others.items():
+            block[name] = content[some]
         numbers[there] = as_numbers(block)
     return records.reshape(len(columns), maximum)
+
+
+def _origins(values: Array, *, where: str) -> Array:
+    """(tracks,) int8: 0 to 7, and -1 where none is known.
+
+    Raises
+    ------
+    SampleError
+        If one is something else.
+    """
+    known = values >= 0  # false where it is missing
+    wrong = known & ~np.isin(values, np.arange(ORIGINS))
+    if wrong.any():
+        raise SampleError(
+            f"{where}: constituents.origin: is {values[wrong][0]:g} for a track; wanted a whole "
+            f"number from 0 to {ORIGINS - 1}, or a negative one where it is not known"
+        )
+    return np.where(known, values, -1).astype(np.int8)

@@ -2,7 +2,7 @@
 
 from ftag_prune.schema.card import Card, Inputs, Place, load_card
 from ftag_prune.schema.collection import Collection, Constituents, Link, Match
-from ftag_prune.schema.layout import LAYOUT, as_numbers, jets_dtype, tracks_dtype
+from ftag_prune.schema.layout import LAYOUT, ORIGINS, as_numbers, jets_dtype, tracks_dtype
 from ftag_prune.schema.plan import (
     JETS,
     SAMPLE,
@@ -18,6 +18,7 @@ from ftag_prune.schema.plan import (
 __all__ = [
     "JETS",
     "LAYOUT",
+    "ORIGINS",
     "SAMPLE",
     "TRACKS",
     "Branches",

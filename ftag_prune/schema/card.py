@@ -192,6 +192,9 @@ def _wrong_columns(card: Card, task: Task) -> Iterator[str]:
     for key, name in made.items():
         if name in RESERVED:
             yield f"{key}: this name is taken by the prepared files"
+    kept = card.constituents
+    if kept and kept.origin and "origin" in kept.variables:
+        yield "constituents.variables.origin: this name is taken by constituents.origin"
     for name in task.balance:
         if name not in card.jets:
             yield f"jets.{name}: is missing; training jets are balanced in it"

@@ -119,3 +119,10 @@ class Constituents(Collection):
     variables: dict[ColumnName, Formula] = Field(min_length=1)
     sort: Formula = Field(description="the constituents with the largest values are kept, in order")
     maximum: int = Field(ge=1, le=1000, description="constituents kept of one jet")
+    origin: Formula | None = Field(
+        None,
+        # Files that are made without it stay those of the cards before.
+        exclude_if=lambda formula: formula is None,
+        description="where a constituent truly comes from, 0 to 7 as ATLAS's ftagTruthOriginLabel, "
+        "for networks that learn it too; negative or missing where that is not known",
+    )

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LAYOUT", "RESERVED", "as_numbers", "jets_dtype", "tracks_dtype"]
+__all__ = ["LAYOUT", "ORIGINS", "RESERVED", "as_numbers", "jets_dtype", "tracks_dtype"]
 
 LAYOUT = 1  # version; goes up when older files cannot be read any more
+
+ORIGINS = 8  # of a track: those of ATLAS's ftagTruthOriginLabel
 
 # Columns that a card cannot give another meaning.
 RESERVED = ("label", "event", "weight", "mc_weight", "valid")
@@ -37,14 +39,16 @@ def jets_dtype(
     )
 
 
-def tracks_dtype(inputs: Sequence[str]) -> np.dtype[Any]:
-    """Record of a track: inputs in float32, and whether there is a track at all."""
+def tracks_dtype(inputs: Sequence[str], *, origin: bool = False) -> np.dtype[Any]:
+    """Record of a track: inputs in float32, whether there is a track at all, its origin (int8)."""
+    words = range(0, 4 * len(inputs), 4)
+    end = 4 * len(inputs)
     return np.dtype(
         {
-            "names": [*inputs, "valid"],
-            "formats": ["<f4"] * len(inputs) + ["?"],
-            "offsets": list(range(0, 4 * len(inputs) + 4, 4)),
-            "itemsize": 4 * len(inputs) + 4,
+            "names": [*inputs, "valid", *(["origin"] if origin else [])],
+            "formats": ["<f4"] * len(inputs) + ["?"] + (["i1"] if origin else []),
+            "offsets": [*words, end, *([end + 1] if origin else [])],
+            "itemsize": end + 4,
         }
     )
 

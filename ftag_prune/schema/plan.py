@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     ----------
     within : columns of each collection of constituents; those that are kept are ``tracks``
     references : scores of other taggers, by the name of their column
-    event, sort : None if the card has none
+    event, sort, origin : None if the card has none
     missing : for branches that are missing (NaN) where one of some conditions holds
     """
 
@@ -70,6 +70,7 @@ class Plan(NamedTuple):
     event: Entry | None
     weight: Entry
     sort: Entry | None
+    origin: Entry | None
     missing: Mapping[Column, tuple[Entry, ...]]
 
     @property
@@ -81,8 +82,8 @@ class Plan(NamedTuple):
         """Each expression once, without the conditions of missing values."""
         groups = (self.jets, *self.within.values(), self.select, self.labels, self.references)
         several = [entry for group in groups for entry in group.values()]
-        single = [one for one in (self.event, self.weight, self.sort) if one is not None]
-        return [*several, *single]
+        single = (self.event, self.weight, self.sort, self.origin)
+        return [*several, *(one for one in single if one is not None)]
 
     def made(self, column: Column) -> Entry:
         """Expression of a column that the card makes."""
@@ -189,6 +190,7 @@ def plan_of(card: Card) -> Plan:
     within = card.within
     columns = {JETS: tuple(card.jets), **{n: tuple(one.variables) for n, one in within.items()}}
     find = _Finder(columns, card.samples)
+    kept = _of_kept(find, card)
     plan = Plan(
         jets=find.mapping("jets", JETS, card.jets, card.defaults),
         within={
@@ -204,15 +206,24 @@ def plan_of(card: Card) -> Plan:
         },
         event=find.entry("event", JETS, card.event) if card.event else None,
         weight=find.entry("weight", JETS, card.weight),
-        sort=(
-            find.entry("constituents.sort", TRACKS, card.constituents.sort)
-            if card.constituents
-            else None
-        ),
+        sort=kept.get("sort"),
+        origin=kept.get("origin"),
         missing={},
     )
     found = _columns_of(plan, plan.everything())
     return plan._replace(missing=_missing(card, found))
+
+
+def _of_kept(find: _Finder, card: Card) -> dict[str, Entry]:
+    """What the kept constituents have beside their variables."""
+    if card.constituents is None:
+        return {}
+    made = {"sort": card.constituents.sort, "origin": card.constituents.origin}
+    return {
+        name: find.entry(f"constituents.{name}", TRACKS, one)
+        for name, one in made.items()
+        if one is not None
+    }
 
 
 def _missing(card: Card, found: Iterable[Column]) -> dict[Column, tuple[Entry, ...]]:

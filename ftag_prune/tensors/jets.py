@@ -32,6 +32,7 @@ class Jets(NamedTuple):
     valid : (n, tracks), bool, whether there is one
     y : (n,), int64, index of the class
     w : (n,), float32, training weight; its mean is 1 over the training split
+    origin : (n, tracks), int8, where a track truly comes from; -1 where that is not known
     """
 
     x: Tensor
@@ -39,6 +40,7 @@ class Jets(NamedTuple):
     valid: Tensor | None
     y: Tensor
     w: Tensor
+    origin: Tensor | None = None
 
     @property
     def number(self) -> int:
@@ -103,10 +105,20 @@ def from_records(jets: npt.NDArray[Any], tracks: npt.NDArray[Any] | None, column
     return Jets(
         torch.from_numpy(as_numbers(jets)[:, columns]),
         None if tracks is None else torch.from_numpy(as_numbers(tracks)[..., :-1]),
-        None if tracks is None else torch.from_numpy(np.ascontiguousarray(tracks["valid"])),
+        _of_tracks(tracks, "valid", np.bool_),
         torch.from_numpy(jets["label"].astype(np.int64)),
         torch.from_numpy(np.ascontiguousarray(jets["weight"])),
+        _of_tracks(tracks, "origin", np.int8),
     )
+
+
+def _of_tracks(tracks: npt.NDArray[Any] | None, name: str, kind: type[np.generic]) -> Tensor | None:
+    """What is known of tracks beside their inputs, of which one may be called so too."""
+    import torch
+
+    if tracks is None or name not in (tracks.dtype.names or ()) or tracks.dtype[name] != kind:
+        return None
+    return torch.from_numpy(np.ascontiguousarray(tracks[name]))
 
 
 def _positive(size: int) -> int:
@@ -116,11 +128,4 @@ def _positive(size: int) -> int:
 
 
 def _each(jets: Jets, call: Callable[[Tensor], Tensor]) -> Jets:
-    tracks, valid = jets.tracks, jets.valid
-    return Jets(
-        call(jets.x),
-        None if tracks is None else call(tracks),
-        None if valid is None else call(valid),
-        call(jets.y),
-        call(jets.w),
-    )
+    return Jets._make(None if one is None else call(one) for one in jets)
