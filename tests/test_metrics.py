@@ -52,6 +52,13 @@ class TestDiscriminant:
         background = 0.2 * p[:, 1] + 0.79 * p[:, 2] + 0.01 * p[:, 3]
         np.testing.assert_allclose(d, np.log(p[:, 0] / background), rtol=1e-14)
 
+    def test_many_jets_are_each_scored_by_themselves(self) -> None:
+        p = np.random.default_rng(0).dirichlet(np.ones(4), 20_001)
+        d = discriminant(p, SINGLE_B, signal="b")
+        background = 0.2 * p[:, 1] + 0.79 * p[:, 2] + 0.01 * p[:, 3]
+        np.testing.assert_allclose(d, np.log(p[:, 0] / background), rtol=1e-12, atol=1e-12)
+        assert len(discriminant(np.empty((0, 4)), SINGLE_B, signal="b")) == 0
+
     def test_own_fractions_in_any_order_and_without_one_class(self) -> None:
         p = np.array([[0.5, 0.2, 0.2, 0.1]])
         d = discriminant(p, SINGLE_B, signal="b", fractions={"u": 0.9, "c": 0.1})

@@ -130,6 +130,22 @@ class TestBothSides:
         assert found.low == pytest.approx(101)  # Wilson: 1 / (n + 1)
         assert found.low > found.limit  # at 68 % more is claimed than at 95 %
 
+    def test_too_few_signal_jets_to_say_anything(self):
+        """One of a million jets passes; with the next signal jet half of them would."""
+        background = np.append(np.tile([0.0, -2.0], 500_000), 1.5)
+        found = rejection([-1.0, 1.0, 2.0], background, efficiency=0.6)
+        assert (found.value, found.passing) == (pytest.approx(1_000_001), 1)
+        assert (found.low, found.high) == (1, math.inf)
+
+    def test_a_jet_of_nearly_no_weight_passes(self):
+        for weight in (1e-30, 1e-200):
+            found = rejection(
+                [1.0] * 9, [1.0] + [0.0] * 99, efficiency=1, background_weight=[weight] + [1.0] * 99
+            )
+            assert found.value == pytest.approx(99 / weight)
+            assert found.low == pytest.approx(100)
+            assert found.value < found.high
+
     def test_everything_passes(self):
         found = rejection(np.zeros(50), np.zeros(80), efficiency=0.7)
         assert (found.low, found.value) == (1.0, 1.0)

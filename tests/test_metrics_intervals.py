@@ -32,6 +32,11 @@ def test_by_hand():
     np.testing.assert_allclose(high, [0.1, 1, 0.5 + math.sqrt(0.05)])
 
 
+@pytest.mark.parametrize("share", [1e-9, 1e-30, 1e-100])
+def test_a_tiny_share_of_few_jets_keeps_its_digits(share):
+    assert wilson(share, 100).low == pytest.approx(100 * share**2, rel=1e-5)
+
+
 def test_without_jets_nothing_is_known():
     low, high = wilson([np.nan, 0.0], [0, 0])
     assert np.isnan([*low, *high]).all()

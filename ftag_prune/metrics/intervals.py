@@ -43,5 +43,8 @@ def wilson(share: ArrayLike, jets: ArrayLike, *, sigmas: float = 1.0) -> Interva
     inverse = np.divide(sigmas**2, n, out=np.full(n.shape, np.nan), where=some)
     middle = (p + inverse / 2) / (1 + inverse)
     half = np.sqrt(inverse * p * (1 - p) + inverse**2 / 4) / (1 + inverse)
-    # What rounding would leave beyond the share, which is an end where nothing or all passes.
-    return Interval(np.clip(middle - half, 0, p), np.clip(middle + half, p, 1))
+    # Rounding may leave the end short of the share where nothing or all passes.
+    high = np.clip(middle + half, p, 1)
+    # The product of both ends; their difference would lose all digits of a tiny share.
+    low = np.divide(p**2, (1 + inverse) * high, out=np.full(n.shape, np.nan), where=some)
+    return Interval(np.minimum(low, p), high)

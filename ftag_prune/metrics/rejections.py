@@ -43,7 +43,8 @@ class Rejection(NamedTuple):
     low, high : float
         Interval at 68 % confidence. Its background part is Wilson's for the background efficiency,
         with the effective number of jets; the signal part is added in quadrature, in ln(rejection).
-        If nothing passes, `high` is inf and `low` the rejection of Wilson's upper end.
+        If nothing passes, `high` is inf and `low` the rejection of Wilson's upper end. `high` is
+        also inf where the cut is placed by too few signal jets to say anything.
     """
 
     value: float
@@ -206,7 +207,7 @@ def _interval(mistag: Array, shift: Array, jets: float) -> tuple[Array, Array]:
     low, high = 1 / ends.high, np.full_like(mistag, np.inf)
     some = mistag > 0
     e, relative = mistag[some], shift[some] / mistag[some]
-    down, up = np.log(ends.high[some] / e), np.log(e / ends.low[some])
-    low[some] = np.maximum(np.exp(-np.hypot(down, relative)) / e, 1)
-    high[some] = np.exp(np.hypot(up, relative)) / e
+    low[some] = np.maximum(np.exp(-np.hypot(np.log(ends.high[some] / e), relative)) / e, 1)
+    with np.errstate(divide="ignore", over="ignore"):  # beyond all numbers: inf
+        high[some] = np.exp(np.hypot(np.log(e / ends.low[some]), relative)) / e
     return low, high
