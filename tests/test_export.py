@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_samples import card, small, write_root
 from test_cli import call
+from test_networks_two_step import NAMES, two_step
+from test_networks_two_step import jets as two_step_jets
 from test_train import a_run
 
 from ftag_prune.architecture import Mlp
@@ -118,6 +120,28 @@ def test_missing_and_infinite_inputs_stand_at_their_mean(exported):
     found = by_runtime(exported.onnx, x)
     for row in (1, 2, 3):
         np.testing.assert_array_equal(found[row], found[0])
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_norms_and_links_are_in_the_file(tmp_path, norm):
+    architecture = Mlp(hidden=(8, 8, 6), norm=norm, residual=True, dropout=0.2)
+    network = build(architecture, mean=MEAN, std=STD, classes=4)
+    for _ in range(20):  # norms remember
+        network.train()(torch.from_numpy(np.nan_to_num(some_jets(100))))
+    model = a_model()._replace(network=network.eval())
+    done = export(model, tmp_path / "model.onnx", name="GN")
+    x = some_jets(500)
+    np.testing.assert_allclose(by_runtime(done.onnx, x), by_torch(model, x), atol=TOLERANCE)
+
+
+def test_a_tagger_in_two_steps_is_one_file(tmp_path):
+    network = two_step().eval()
+    model = Model(network, About("hbb_cc", TASKS["hbb_cc"].classes, NAMES))
+    done = export(model, tmp_path / "model.onnx", name="Xbb")
+    assert done.random == 10_000
+    x = two_step_jets(200, absent=["s3"]).numpy()
+    np.testing.assert_allclose(by_runtime(done.onnx, x), by_torch(model, x), atol=TOLERANCE)
+    assert [one["name"] for one in read_json(done.json)["inputs"]] == list(NAMES)
 
 
 @settings(max_examples=30)

@@ -14,13 +14,15 @@ import pytest
 import torch
 from small_samples import card, small, write_root
 
-from ftag_prune.architecture import Vgg
+from ftag_prune.architecture import DeepSets, Mlp, Transformer, Vgg
+from ftag_prune.compact import compact
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.export import (
     INPUT,
     TOLERANCE,
     TRACKS,
     VALID,
+    Origin,
     check,
     export,
     feed,
@@ -30,6 +32,7 @@ from ftag_prune.export import (
 from ftag_prune.export.conversion import content
 from ftag_prune.model import About, Model
 from ftag_prune.networks import build, build_for
+from ftag_prune.networks.deepsets import DeepSetsNetwork
 from ftag_prune.prepare import prepare
 from ftag_prune.record import read_json
 from ftag_prune.tensors import Jets, description, load
@@ -42,6 +45,14 @@ TRACK_MEAN, TRACK_STD = [0.5, 0.0, 0.0, 0.0, 0.5, -3.0], [1.0, 2.0, 0.3, 0.3, 1.
 ABOUT = About("single_b", ("b", "c", "u", "tau"), INPUTS)
 
 KINDS = {
+    "deepsets": DeepSets(track=(20, 16), jet=(12,), tracks=("log_d0_sig", "deta", "log_ptfrac")),
+    "deepsets with jets and norms": DeepSets(
+        track=(20,), jet=(12, 8), jet_inputs=True, pooling="mean", norm="batch", dropout=0.1
+    ),
+    "transformer": Transformer(track=(12,), embedding=16, layers=2, heads=4, ff=20, jet=(8,)),
+    "transformer of tracks": Transformer(
+        track=(), embedding=12, layers=1, heads=3, jet=(8,), jet_inputs=False, norm="layer"
+    ),
     "vgg": Vgg(multiplier=0.05, aligned=False),
 }
 
@@ -220,6 +231,8 @@ def of_prepared(prepared, architecture):
     return Model(network, About(about.task, about.classes, about.inputs))
 
 
+SETS = DeepSets(track=(16,), jet=(8,), tracks=("place", "d0", "share", "s"))
+# The small sample has no jet image to speak of, so any of its numbers are taken for a place.
 IMAGES = Vgg(
     multiplier=0.03,
     position=("place", "d0"),
@@ -231,7 +244,7 @@ IMAGES = Vgg(
 
 
 def test_what_the_file_says_of_tracks(prepared, tmp_path):
-    model = of_prepared(prepared, IMAGES)
+    model = of_prepared(prepared, SETS)
     done = export(model, tmp_path / "m.onnx", name="GN", jets=prepared)
     told, about = read_json(done.json), description(prepared)
     assert (told["input"], told["inputs"]) == (None, [])
@@ -242,18 +255,28 @@ def test_what_the_file_says_of_tracks(prepared, tmp_path):
     _, d0, share, _ = tracks["inputs"]
     assert (d0["unit"], d0["definition"]) == ("mm", "d0")
     assert (share["unit"], share["definition"]) == ("", "pt / 1000")
-    assert share["mean"] == about.track_mean[0]
-    assert share["std"] == about.track_std[0]
+    assert share["mean"] == pytest.approx(about.track_mean[0], rel=1e-6)
+    assert share["std"] == pytest.approx(about.track_std[0], rel=1e-6)
     ready = onnxruntime.InferenceSession(done.onnx, providers=["CPUExecutionProvider"])
     metadata = ready.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["tracks"]) == tracks
     assert done.real == load(prepared).number
 
 
-def test_the_file_takes_the_tracks_of_a_prepared_file(prepared, tmp_path):
+def test_a_network_on_jet_inputs_alone_has_no_tracks(prepared, tmp_path):
+    model = of_prepared(prepared, Mlp(hidden=(3,)))
+    done = export(model, tmp_path / "m.onnx", name="GN", jets=prepared)
+    assert read_json(done.json)["tracks"] is None
+
+
+@pytest.mark.parametrize("architecture", [SETS, IMAGES])
+def test_the_file_takes_the_tracks_of_a_prepared_file(
+    prepared, tmp_path, monkeypatch, architecture
+):
     """By the names that it tells, and nothing of ours."""
-    model = of_prepared(prepared, IMAGES)
-    done = export(model, tmp_path / "m.onnx", name="GN")
+    monkeypatch.setattr(check, "_RANDOM", 80)  # images take their time
+    model = of_prepared(prepared, architecture)
+    done = export(model, tmp_path / "m.onnx", name="GN", jets=prepared)
     names = [one["name"] for one in read_json(done.json)["tracks"]["inputs"]]
     with h5py.File(prepared) as file:
         records = file["tracks"][:]
@@ -267,13 +290,42 @@ def test_the_file_takes_the_tracks_of_a_prepared_file(prepared, tmp_path):
     )
 
 
+def test_all_track_inputs_are_told_by_the_jets(prepared, tmp_path):
+    model = of_prepared(prepared, SETS.model_copy(update={"tracks": ()}))
+    done = export(model, tmp_path / "m.onnx", name="GN", jets=prepared)
+    inputs = read_json(done.json)["tracks"]["inputs"]
+    assert [one["name"] for one in inputs] == ["share", "s", "d0", "place"]
+    with pytest.raises(FtagPruneError, match="nobody tells which track inputs the network takes"):
+        export(model, tmp_path / "other.onnx", name="GN")
+    assert not (tmp_path / "other.onnx").exists()
+
+
+def test_track_inputs_that_were_cut_are_not_asked_for(prepared, tmp_path):
+    """What is left is told by the jets, or by what the run kept."""
+    whole = of_prepared(prepared, SETS)
+    layers = whole.network.layers()
+    kept = {layer.name: list(range(layer.nodes)) for layer in layers}
+    kept["track_inputs"] = [1, 3]
+    gates = torch.ones(sum(layer.nodes for layer in layers))
+    small = compact(whole.network, layers, gates, tuple(map(tuple, kept.values()))).eval()
+    model = whole._replace(network=small)
+    for name, more in {"jets": {"jets": prepared}, "kept": {"origin": Origin(kept=kept)}}.items():
+        done = export(model, tmp_path / f"{name}.onnx", name="GN", **more)
+        assert [one["name"] for one in read_json(done.json)["tracks"]["inputs"]] == ["d0", "s"]
+    given = feed(model, load(prepared))
+    assert given[TRACKS].shape[2] == 2
+    np.testing.assert_allclose(
+        by_runtime(session(model), given), by_torch(model, load(prepared)), atol=TOLERANCE
+    )
+
+
 def test_an_export_that_differs_on_real_tracks_alone_is_refused(prepared, tmp_path, monkeypatch):
-    """Random jets without tracks cannot see where they lie; real ones do."""
-    model = of_prepared(prepared, IMAGES)
+    """Random jets without tracks cannot see a wrong mean of theirs; real ones do."""
+    model = of_prepared(prepared, SETS)
 
     def wrong(network, told):
         other = deepcopy(network)
-        other.architecture = network.architecture.model_copy(update={"reach": 0.5})
+        other.track_mean.add_(other.track_std)
         return content(other, told)
 
     nothing = {TRACKS: np.zeros((4, 2, 4), np.float32), VALID: np.zeros((4, 2), bool)}
@@ -285,10 +337,35 @@ def test_an_export_that_differs_on_real_tracks_alone_is_refused(prepared, tmp_pa
     assert not (tmp_path / "m.onnx").exists()
 
 
+def test_an_export_that_differs_for_another_number_of_slots_is_refused(tmp_path, monkeypatch):
+    class Three(DeepSetsNetwork):
+        def forward(self, x, tracks, valid):
+            return super().forward(x, tracks[:, :3], valid[:, :3])
+
+    model = a_model("deepsets")
+
+    def wrong(network, told):
+        other = deepcopy(network)
+        other.__class__ = Three
+        return content(other, told)
+
+    monkeypatch.setattr(files, "content", wrong)
+    with pytest.raises(FtagPruneError, match="in a probability of random jets"):
+        export(model, tmp_path / "m.onnx", name="GN")
+    assert not list(tmp_path.iterdir())
+
+
 def test_jets_with_tracks_in_other_places_are_refused(prepared, tmp_path):
-    model = of_prepared(prepared, IMAGES)
+    model = of_prepared(prepared, SETS)
     model.network.columns.copy_(torch.tensor([1, 2, 0, 3]))
     sentence = "have the track inputs share, s, d0, place; the model was trained on jets with"
     with pytest.raises(FtagPruneError, match=sentence):
         export(model, tmp_path / "m.onnx", name="GN", jets=prepared)
     assert not list(tmp_path.iterdir())
+
+
+def test_large_networks_are_compared_on_fewer_jets(tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "_EFFORT", 1e6)
+    model = a_model("deepsets")
+    done = export(model, tmp_path / "m.onnx", name="GN")
+    assert done.random == 2 * 4 * int(1e6 / model.network.multiplications() / 4)

@@ -84,7 +84,7 @@ def export(
     FtagPruneError
         If ONNX Runtime and torch differ by more than 1e-5 in the probability of a random or real
         jet. No file is written. Where inputs lie up to a million standard deviations off, float32
-        itself may be worse than that: there it is three times what torch is off float64, if more.
+        itself may be worse than that: there it is ten times what torch is off float64, if more.
     """
     if path.suffix != ".onnx":
         raise FtagPruneError(f"{path}: wanted a name that ends in .onnx")
