@@ -1,0 +1,200 @@
+"""Every network of ours, measured: its size, its time a jet, and what it keeps of dense taggers."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.metrics import Combined, combine, rejection
+from ftag_prune.model import load_model
+from ftag_prune.tensors import load
+from ftag_prune.validation.answer import Candidate, Kept
+from ftag_prune.validation.heldout import Array, HeldOut
+from ftag_prune.validation.latency import Latency, latency
+from ftag_prune.validation.options import Options
+from ftag_prune.validation.runs import Group
+from ftag_prune.validation.taggers import Tagger, of_group, ratio
+
+__all__ = ["Measured", "best_dense", "candidate", "deciding", "measured"]
+
+_log = logging.getLogger(__name__)
+
+
+class Measured(NamedTuple):
+    """One network, its trainings combined: numbers of runs are means over them.
+
+    Attributes
+    ----------
+    name : short text
+    run : the training with the lowest validation loss, whose time is measured
+    latency : for each size of batch; empty if it was not measured
+    rejections : of each background of the headline, at its working point, in the task's order
+    of_best : what is kept of the best dense tagger of the task; empty without one
+    of_own : what is kept of the dense tagger of the same network; empty without one
+    """
+
+    name: str
+    run: str
+    network: str
+    strategy: str
+    pruned: float
+    nodes_left: float
+    nodes: float
+    parameters: float
+    multiplications: float
+    validation_loss: float
+    trainings: int
+    latency: tuple[Latency, ...]
+    rejections: tuple[Combined, ...]
+    of_best: tuple[Kept, ...]
+    of_own: tuple[Kept, ...]
+
+    @property
+    def dense(self) -> bool:
+        """Whether nothing was pruned."""
+        return self.strategy == "dense"
+
+
+def best_dense(groups: Sequence[Group]) -> Group | None:
+    """Dense network with the lowest loss on the validation jets; None if there is no dense one.
+
+    Chosen on test jets, the best of several would be partly luck.
+    """
+    dense = [group for group in groups if group.run.dense]
+    known = [group for group in dense if not math.isnan(group.validation_loss)]
+    return min(known or dense, key=lambda group: group.validation_loss, default=None)
+
+
+def deciding(jets: HeldOut, options: Options) -> tuple[str, ...]:
+    """Backgrounds that matter in the discriminant; FtagPruneError if none does."""
+    fractions = jets.task.discriminants[0].fractions
+    found = tuple(name for name, share in fractions.items() if share >= options.matters)
+    if not found:
+        raise FtagPruneError(
+            f"no background has a fraction of {options.matters:g} or more in the discriminant "
+            f"that tags '{jets.task.signal}'; the largest is {max(fractions.values()):g}"
+        )
+    return found
+
+
+def measured(
+    groups: Sequence[Group], names: dict[str, str], jets: HeldOut, options: Options
+) -> list[Measured]:
+    """Measure all networks, one after the other: only the dense ones stay in memory.
+
+    Parameters
+    ----------
+    names : short text of each group, by the name of its first run
+    """
+    best = best_dense(groups)
+    dense = {
+        group.run.label: of_group(group, jets, name=names[group.run.name])
+        for group in groups
+        if group.run.dense
+    }
+    of_best = None if best is None else dense[best.run.label]
+    rng = np.random.default_rng([options.seed, 1])
+    found = []
+    for group in groups:
+        name = names[group.run.name]
+        mine = dense[group.run.label] if group.run.dense else of_group(group, jets, name=name)
+        own = dense.get(group.run.label)
+        found.append(_one(group, mine, jets, options, rng=rng, of_best=of_best, of_own=own))
+    return found
+
+
+def _one(
+    group: Group,
+    mine: Tagger,
+    jets: HeldOut,
+    options: Options,
+    *,
+    rng: np.random.Generator,
+    of_best: Tagger | None,
+    of_own: Tagger | None,
+) -> Measured:
+    best = tuple(_kept(mine, of_best, jets, options, rng))
+    same = of_own is not None and of_best is not None and of_own.name == of_best.name
+    return Measured(
+        name=mine.name,
+        run=group.chosen.run.name,
+        network=group.run.label,
+        strategy="dense" if group.run.dense else group.run.strategy,
+        pruned=group.pruned,
+        nodes_left=group.mean("nodes_left"),
+        nodes=group.mean("nodes"),
+        parameters=group.mean("parameters"),
+        multiplications=group.mean("multiplications"),
+        validation_loss=group.validation_loss,
+        trainings=len(group.members),
+        latency=_latency(group, jets) if options.latency else (),
+        rejections=tuple(
+            combine(*zip(*_rejections(mine, jets, name), strict=True))
+            for name in jets.task.backgrounds
+        ),
+        of_best=best,
+        of_own=best if same else tuple(_kept(mine, of_own, jets, options, rng)),
+    )
+
+
+def _latency(group: Group, jets: HeldOut) -> tuple[Latency, ...]:
+    """Time of the run to take; none if its network cannot be exported."""
+    model = load_model(group.chosen.folder / "model.pt")
+    try:
+        return latency(model, load(jets.path, inputs=model.about.inputs))
+    except FtagPruneError as wrong:
+        _log.warning("%s: no time a jet (%s)", group.chosen.run.name, wrong)
+        return ()
+
+
+def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[float, float]]:
+    """Rejection and error of each training, at the working point of the headline."""
+    classes = jets.task.classes
+    signal = jets.label == classes.index(jets.task.signal)
+    other = jets.label == classes.index(background)
+    found = [
+        rejection(value[signal], value[other], efficiency=jets.task.working_point)
+        for value in tagger.value
+    ]
+    return [(one.value, one.error) for one in found]
+
+
+def _kept(
+    mine: Tagger, other: Tagger | None, jets: HeldOut, options: Options, rng: np.random.Generator
+) -> Iterator[Kept]:
+    """What is kept of another tagger, of each background that matters."""
+    if other is None:
+        return
+    for name in deciding(jets, options):
+        points = [jets.task.working_point]
+        found = ratio(mine, other, jets, name, points, replicas=options.replicas, rng=rng)
+        both = ([value for value, _ in _rejections(one, jets, name)] for one in (mine, other))
+        spread = 0.0 if mine.name == other.name else _spread(*map(np.array, both))
+        trainings = min(len(mine.value), len(other.value))
+        yield Kept(name, float(found.ratio[0]), float(found.error[0]), spread, trainings)
+
+
+def _spread(mine: Array, other: Array) -> float:
+    """Standard error of the ratio of two means over trainings; nan if one is a single training.
+
+    Pair by pair if there are as many, for those of one seed have their batches in common.
+    """
+    if min(len(mine), len(other)) < 2:
+        return math.nan
+    if not (np.isfinite(mine).all() and np.isfinite(other).all()):
+        return math.inf
+    if len(mine) == len(other):
+        return float(np.std(mine / other, ddof=1)) / math.sqrt(len(mine))
+    parts = [float(np.std(one, ddof=1) / one.mean()) / len(one) ** 0.5 for one in (mine, other)]
+    return float(mine.mean() / other.mean()) * float(np.hypot(*parts))
+
+
+def candidate(one: Measured, kept: Sequence[Kept], options: Options) -> Candidate:
+    """What is asked of a network: its size, and what it keeps."""
+    size = one.parameters if options.size == "parameters" else one.multiplications
+    return Candidate(one.name, size, one.validation_loss, tuple(kept))

@@ -1,0 +1,137 @@
+"""What a validation leaves in its folder, and how it becomes a page or a part of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ftag_prune.errors import FtagPruneError
+from ftag_prune.record import read_json, write_json
+from ftag_prune.report import Figure, Section, Table
+from ftag_prune.report import page as whole_page
+from ftag_prune.validation.part import Part
+
+__all__ = ["FILE", "Validation", "leave", "page", "read_validation", "sections"]
+
+FILE = "validation.json"
+
+
+class Validation(NamedTuple):
+    """Content of ``validation.json``.
+
+    Attributes
+    ----------
+    task, title : name of the task, and its text
+    answers : how small it can be, in sentences
+    notes : what the reader must know of the comparison, such as scores that are missing
+    numbers : everything that was measured
+    provenance : versions, jets, runs, options
+    parts : of the page, in their order
+    """
+
+    task: str
+    title: str
+    answers: tuple[str, ...]
+    notes: tuple[str, ...]
+    numbers: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    parts: tuple[Part, ...]
+
+
+def leave(out: Path, validation: Validation) -> Path:
+    """Write ``validation.json`` into the folder of the figures; it comes last."""
+    path = out / FILE
+    content = validation._asdict()
+    content["numbers"] = {k: v for one in validation.parts for k, v in one.numbers.items()} | dict(
+        validation.numbers
+    )
+    content["parts"] = [_plain(one) for one in validation.parts]
+    write_json(path, content)
+    return path
+
+
+def _plain(part: Part) -> dict[str, Any]:
+    """A part without its numbers, which stand with the others."""
+    return {
+        "title": part.title,
+        "text": part.text,
+        "figures": [one._asdict() for one in part.figures],
+        "tables": [_plain_table(one) for one in part.tables],
+        "files": part.files,
+    }
+
+
+def _plain_table(table: Table) -> dict[str, Any]:
+    rows = [[None if _no_number(cell) else cell for cell in row] for row in table.rows]
+    return {**table._asdict(), "rows": rows}
+
+
+def _no_number(cell: object) -> bool:
+    return isinstance(cell, float) and not math.isfinite(cell)
+
+
+def read_validation(out: Path) -> dict[str, Any]:
+    """Content of ``validation.json`` in a folder; FtagPruneError if it is none."""
+    content: dict[str, Any] = read_json(out / FILE)
+    lost = [key for key in Validation._fields if key not in content]
+    if lost:
+        raise FtagPruneError(f"{out / FILE}: not what a validation leaves, has no '{lost[0]}'")
+    return content
+
+
+def sections(out: Path, *, group: str = "") -> list[Section]:
+    """Parts of a validation for a page, from its folder.
+
+    Parameters
+    ----------
+    group : name that they stand under in the contents
+    """
+    return [_section(out, part, group) for part in read_validation(out)["parts"]]
+
+
+def _section(out: Path, part: Mapping[str, Any], group: str) -> Section:
+    return Section(
+        title=part["title"],
+        text=part["text"],
+        figures=[_figure(out, **one) for one in part["figures"]],
+        tables=[Table(**one) for one in part["tables"]],
+        files=[out / name for name in part["files"]],
+        group=group,
+    )
+
+
+def _figure(out: Path, *, name: str, caption: str) -> Figure:
+    pdf = out / f"{name}.pdf"
+    return Figure(
+        out / f"{name}.png", caption, out / f"{name}.csv", files=[pdf] if pdf.is_file() else []
+    )
+
+
+def page(out: Path) -> str:
+    """HTML of a validation by itself, from its folder."""
+    found = read_validation(out)
+    return whole_page(
+        f"Validation: {found['title']}",
+        sections(out),
+        summary=[*found["answers"], *found["notes"]],
+        provenance=found["provenance"],
+        reading=_reading(),
+    )
+
+
+def _reading() -> Sequence[str]:
+    return (
+        "“Rejection” is one over the efficiency for a background, at the stated efficiency for the "
+        "signal. All numbers are measured on the compacted networks with jets of events that no "
+        "training has seen.",
+        "The best dense tagger is the one with the lowest loss on the validation jets, so that the "
+        "test jets have no part in the choice. Networks are tested from large to small until the "
+        "first that is not shown to be safe: for networks in this fixed order the answer has the "
+        "stated confidence, however many there are. A network that a smaller one beats on the "
+        "validation jets is not tested.",
+        "An error of a ratio has two parts: from the number of test jets, by a bootstrap that "
+        "shows the same jets to both taggers, and from the spread of trainings with different "
+        "seeds, which counts as Student's t does for so few.",
+    )
