@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Tick
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 _TOUCH = 1.0  # pixels by which two outlines may overlap: letters do not fill their boxes
+_LETTER = 3.0  # pixels on either side of a number at a tick
 _LEAST = 0.4  # of the height of a logarithmic axis that its lines and points span
 
 
@@ -58,20 +59,23 @@ def _boxes(ax: Axes) -> Iterator[Box]:
     for artist in ax.artists:
         if isinstance(artist, AnchoredOffsetbox):
             yield Box("label", artist.get_window_extent(), over=True)
+    axes = [axis for axis in (ax.xaxis, ax.yaxis) if axis.get_visible()]
     titles = [ax.title, ax._left_title, ax._right_title]
-    for text in (*titles, *ax.texts, *_of_axis(ax.xaxis), *_of_axis(ax.yaxis)):
-        if text.get_visible() and text.get_text().strip():
-            yield Box(f"'{text.get_text()}'", Text.get_window_extent(text))
+    names = [text for axis in axes for text in (axis.label, axis.offsetText)]
+    for text in filter(_seen, (*titles, *ax.texts, *names)):
+        yield Box(f"'{text.get_text()}'", Text.get_window_extent(text))
+    ticks = [text for axis in axes for tick in axis._update_ticks() for text in _labels(tick)]
+    for text in filter(_seen, ticks):
+        # Neighbours at x that touch are read as one.
+        yield Box(f"'{text.get_text()}'", text.get_window_extent().padded(_LETTER, 0))
 
 
-def _of_axis(axis: Axis) -> Iterator[Text]:
-    """Texts of an axis: its label, its factor, and its ticks."""
-    if not axis.get_visible():
-        return
-    yield axis.label
-    yield axis.offsetText
-    for tick in axis._update_ticks():
-        yield from (tick.label1, tick.label2)
+def _labels(tick: Tick) -> tuple[Text, Text]:
+    return tick.label1, tick.label2
+
+
+def _seen(text: Text) -> bool:
+    return text.get_visible() and bool(text.get_text().strip())
 
 
 def _overlap(one: Bbox, other: Bbox) -> bool:
@@ -122,12 +126,14 @@ def _markers(line: Line2D) -> Iterator[Path]:
 
 
 def _wasted(ax: Axes) -> str:
-    """A sentence if what is drawn leaves most of a logarithmic axis empty.
+    """A sentence if label and legend in the axes, or a logarithmic scale, leave most of y empty.
 
-    Label and legend inside the axes may take the rest. Bars of errors and lines across the whole
-    axes have no say: they could fill an axis whose data are flat.
+    Bars of errors and lines across the whole axes have no say: they could fill an axis whose data
+    are flat.
     """
-    if ax.get_yscale() != "log":
+    if ax.get_yscale() != "log" and not any(
+        _overlap(box.outline, ax.bbox) for box in _boxes(ax) if box.over
+    ):
         return ""
     artists = (*ax.lines, *ax.patches, *ax.collections)
     heights = np.concatenate([np.empty(0), *(_heights(ax, one) for one in artists)])

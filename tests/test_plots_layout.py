@@ -71,6 +71,12 @@ KINDS: dict[str, Callable[[], Figure]] = {
     "pareto, eight": lambda: validation.pareto_figure(
         validation.size_points(8, 4), "latency", "µs"
     )[0],
+    "pareto, long names": lambda: validation.pareto_figure(
+        [
+            one._replace(group=f"transformer of {one.group}, 36 inputs and 40 tracks")
+            for one in validation.size_points()
+        ]
+    )[0],
     "reliability": lambda: validation.reliability_figure(validation.reliabilities())[0],
     "confusion": lambda: validation.confusion_figure(validation.SHARES)[0],
     "confusion, hbb": lambda: validation.confusion_figure(

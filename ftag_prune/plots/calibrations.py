@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.labels import beside
-from ftag_prune.plots.scales import ratio_axis
+from ftag_prune.plots.scales import ratio_axis, tick_labels
 from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
 
 __all__ = [
@@ -140,10 +140,10 @@ def confusion(ax: Axes, shares: Array, *, classes: Sequence[str]) -> ConfusionAr
         for row, line in enumerate(zip(shares.tolist(), inks.tolist(), strict=True))
     ]
     labels = [_short(FLAVOURS[name].label) for name in classes]
-    ax.set_xticks(np.arange(len(classes)), labels)
     ax.set_yticks(np.arange(len(classes)), labels)
     ax.tick_params(which="both", length=0, labelsize="medium")
     ax.minorticks_off()
+    tick_labels(ax, labels)
     ax.set(xlabel="Most probable class", ylabel="True class")
     return ConfusionArtists(cells, numbers)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
@@ -18,6 +19,10 @@ __all__ = ["atlas_label", "beside", "hollow", "make_room"]
 
 _RESERVED = ("ATLAS", "CMS", "ALICE", "LHCb")
 _GAP = 0.03  # between label, legend and data, in parts of the axes
+_CROWDED = 0.5  # part of the axes that data reach to, below which the legend has to leave
+_TOP = 0.94  # that data reach to without label and legend
+_ASIDE = 0.2  # inches between a panel and a legend at its right
+_EDGE = 0.1  # inches between a legend and the edge of the figure
 
 
 def atlas_label(
@@ -61,36 +66,80 @@ def make_room(ax: Axes) -> None:
     """Raise the upper limit of y until no data lie under the label or the legend.
 
     Only data below each box count, so a falling curve leaves the place at its right to the legend.
-    A legend that would cover the label moves below it.
+    A legend that would cover the label moves below it. Where data would then be pressed into the
+    lower half, the legend moves to the right of the panels, and the figure becomes wider.
     """
-    labels = [_box(ax, one) for one in ax.artists if isinstance(one, AnchoredOffsetbox)]
-    boxes = list(labels)
-    if legend := ax.get_legend():
-        if any(_box(ax, legend).overlaps(label) for label in labels):
-            legend.set_bbox_to_anchor((0, 0, 1, min(label.y0 for label in labels)))
-        boxes.append(_box(ax, legend))
-    stretch = max(
-        (_highest(ax, box.x0 - _GAP, box.x1 + _GAP) / (box.y0 - _GAP) for box in boxes), default=1.0
-    )
-    if stretch > 1:
-        scale = ax.yaxis.get_transform()
-        low, high = scale.transform(np.array(ax.get_ylim()))
-        top = scale.inverted().transform(np.array([low + (high - low) * stretch]))
-        ax.set_ylim(top=float(top[0]))
+    labels = [one for one in ax.artists if isinstance(one, AnchoredOffsetbox)]
+    legend = ax.get_legend()
+    if legend is None:
+        _raise(ax, labels)
+        return
+    places = [_box(ax, label) for label in labels]
+    if any(_box(ax, legend).overlaps(place) for place in places):
+        legend.set_bbox_to_anchor((0, 0, 1, min(place.y0 for place in places)))
+    _raise(ax, [*labels, legend])
+    top = _highest(ax, 0, 1)
+    if 0 < top < _CROWDED and _columns(ax) == 1:
+        _aside(ax, legend)
+        _stretch(ax, top / _TOP)
+        _raise(ax, labels)
 
 
-def beside(ax: Axes, handles: Sequence[Any], *, title: str = "", gap: float = 0.2) -> Legend:
-    """A legend at the right of the axes, its top at theirs; the gap is in inches."""
-    width = ax.bbox.width / ax.figure.dpi / preset().text
-    return ax.legend(
-        handles=handles,
-        title=title or None,
-        alignment="left",
-        loc="upper left",
-        bbox_to_anchor=(1 + gap / width, 1),
-        borderaxespad=0,
-        borderpad=0,
-    )
+def _raise(ax: Axes, artists: Sequence[Any]) -> None:
+    """Raise the upper limit of y until no data lie under the artists."""
+    boxes = [_box(ax, one) for one in artists]
+    needed = [_highest(ax, box.x0 - _GAP, box.x1 + _GAP) / (box.y0 - _GAP) for box in boxes]
+    if needed and max(needed) > 1:
+        _stretch(ax, max(needed))
+
+
+def _stretch(ax: Axes, factor: float) -> None:
+    """Make y longer by moving its upper limit, on whatever scale it has."""
+    scale = ax.yaxis.get_transform()
+    low, high = scale.transform(np.array(ax.get_ylim()))
+    top = scale.inverted().transform(np.array([low + (high - low) * factor]))
+    ax.set_ylim(top=float(top[0]))
+
+
+def beside(ax: Axes, handles: Sequence[Any], *, title: str = "", gap: float = _ASIDE) -> Legend:
+    """A legend at the right of the axes, its top at theirs; the gap is in inches.
+
+    The figure becomes wider where a long text needs it.
+    """
+    legend = ax.legend(handles=handles, title=title or None, alignment="left", borderpad=0)
+    _aside(ax, legend, gap=gap)
+    return legend
+
+
+def _aside(ax: Axes, legend: Legend, *, gap: float = _ASIDE) -> None:
+    """Move a legend to the right of the axes, and widen the figure if it has no room there."""
+    fig = ax.get_figure(root=True)
+    if fig is None:
+        return
+    inches = gap * preset().text
+    legend.set_loc("upper left")
+    legend.borderaxespad = 0
+    legend.set_bbox_to_anchor((1 + inches * fig.dpi / ax.bbox.width, 1))
+    lost = legend.get_window_extent().x1 / fig.dpi + _EDGE - fig.get_size_inches()[0]
+    if lost > 0:
+        _widen(fig, lost)
+        legend.set_bbox_to_anchor((1 + inches * fig.dpi / ax.bbox.width, 1))
+
+
+def _widen(fig: Figure, inches: float) -> None:
+    """More room at the right; all panels stay as they are."""
+    width, height = fig.get_size_inches()
+    fig.set_size_inches(width + inches, height)
+    scale = width / (width + inches)
+    for ax in fig.axes:
+        place = ax.get_position()
+        ax.set_position((place.x0 * scale, place.y0, place.width * scale, place.height))
+
+
+def _columns(ax: Axes) -> int:
+    """Panels beside each other."""
+    grid = ax.get_gridspec()
+    return 1 if grid is None else int(grid.ncols)
 
 
 def hollow(label: str) -> Line2D:

@@ -26,10 +26,11 @@ __all__ = [
     "log_axis",
     "ratio_axis",
     "rejection_axis",
+    "tick_labels",
     "y_label",
 ]
 
-_LABELS = {"pt": r"$p_{\mathrm{T}}$", "eta": r"$|\eta|$", "mass": "$m$"}
+_LABELS = {"pt": r"$p_{\mathrm{T}}$", "eta": r"$|\eta|$", "mass": "mass"}
 _EQUAL = 1e-3  # relative, between the steps of edges that count as log-spaced
 _WIDE = 30.0  # largest over smallest density from which on the axis is logarithmic
 _TRUSTED = 0.5  # relative error up to which a bin has a say in that
@@ -116,6 +117,17 @@ def ratio_axis(ratio: Axes, shown: Sequence[Array], label: str, *, most: float =
     ratio.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ratio.axhline(1, color="black", linewidth=bold(1), zorder=0.5)
     y_label(ratio, label, loc="center")
+
+
+def tick_labels(ax: Axes, texts: Sequence[str]) -> None:
+    """Write below 0, 1, 2 ... on x, in smaller letters where neighbours would touch each other."""
+    ax.set_xticks(np.arange(len(texts)), texts)
+    labels = ax.get_xticklabels()
+    letter = float(labels[0].get_fontsize()) * labels[0].figure.dpi / 72
+    room = ax.bbox.width / float(np.ptp(ax.get_xlim()))
+    widest = max(label.get_window_extent().width for label in labels) + letter / 2
+    if widest > room:
+        ax.tick_params(axis="x", labelsize=float(labels[0].get_fontsize()) * room / widest)
 
 
 def y_label(ax: Axes, text: str, *, loc: Literal["top", "center"] = "top") -> None:

@@ -16,7 +16,7 @@ from matplotlib.ticker import NullLocator
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots.labels import make_room
-from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.scales import log_axis, tick_labels
 from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = ["History", "HistoryArtists", "LayerArtists", "PrunedShape", "history", "layers"]
@@ -152,14 +152,12 @@ def layers(ax: Axes, shapes: Sequence[PrunedShape]) -> LayerArtists:
         ]
         ax.bar_label(group, counts, label_type="center", color=str(inks[i]), fontsize="small")
         bars.append(group)
-    ax.set_xticks(
-        np.arange(len(shapes)),
-        [f"{100 * one.pruned:.3g} %\n{sum(one.kept)} nodes" for one in shapes],
-    )
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.tick_params(axis="x", length=0, labelsize="medium")
     ax.set_xlim(-0.6, len(shapes) - 0.4)
+    below = [f"{100 * one.pruned:.3g} %\n{sum(one.kept)} nodes" for one in shapes]
+    tick_labels(ax, below)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("Pruned nodes")
     ax.set_ylabel("Share of kept nodes")
