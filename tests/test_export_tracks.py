@@ -311,7 +311,10 @@ def test_track_inputs_that_were_cut_are_not_asked_for(prepared, tmp_path):
     model = whole._replace(network=small)
     for name, more in {"jets": {"jets": prepared}, "kept": {"origin": Origin(kept=kept)}}.items():
         done = export(model, tmp_path / f"{name}.onnx", name="GN", **more)
-        assert [one["name"] for one in read_json(done.json)["tracks"]["inputs"]] == ["d0", "s"]
+        inputs = read_json(done.json)["tracks"]["inputs"]
+        assert [one["name"] for one in inputs] == ["d0", "s"]
+        assert [one["mean"] for one in inputs] == small.track_mean.tolist()
+        assert [one["std"] for one in inputs] == small.track_std.tolist()
     given = feed(model, load(prepared))
     assert given[TRACKS].shape[2] == 2
     np.testing.assert_allclose(
