@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from network_kinds import network_of, some_jets
 from test_train import a_run, described, equal, fitted, jets, same
 from test_train import prepared as prepared  # a fixture
 from torch.nn.functional import cross_entropy
@@ -303,3 +304,27 @@ def test_taylor_finds_what_matters():
         network.linear[1].weight[:, 3:] *= 1e-3
     best = judged(network, "taylor").numpy().argsort()[-3:]
     np.testing.assert_array_equal(np.sort(best), [0, 1, 2])
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "taylor"])
+def test_heads_and_neurons_of_a_transformer_are_judged_alike(criterion):
+    """By what a removal takes away: rows that make a node, and columns that use it."""
+    network, batch = network_of("transformer"), some_jets(60)
+    layers = prunable(network, Goal())
+    found = judged(network, criterion, batch).split([layer.nodes for layer in layers])
+    names, weights = zip(*network.named_parameters(), strict=True)
+    loss = cross_entropy(network(*network.arguments(batch)), batch.y)
+    slopes = weights if criterion == "magnitude" else torch.autograd.grad(loss, weights)
+    lost = {name: (one * two).abs() for name, one, two in zip(names, weights, slopes, strict=True)}
+    for layer, mine in zip(layers, found, strict=True):
+        by_hand = [
+            sum(
+                lost[axis.tensor].index_select(axis.dim, axis.entries(layer.nodes, [node])).sum()
+                for axis in (*layer.made, *layer.used)
+                if axis.tensor.endswith("weight")
+            )
+            for node in range(layer.nodes)
+        ]
+        expected = torch.stack(by_hand).detach()
+        torch.testing.assert_close(mine, expected / expected.mean(), rtol=1e-5, atol=1e-6)
+    assert {layer.name for layer in layers} > {"heads1", "ff1", "track1", "jet1"}

@@ -11,7 +11,7 @@ import torch_pruning
 from torch import Tensor
 
 from ftag_prune.errors import TrainingError
-from ftag_prune.networks import Layer, Network, scoring
+from ftag_prune.networks import Axis, Layer, Network, scoring
 from ftag_prune.tensors import Jets
 from ftag_prune.train.losses import class_loss
 
@@ -44,8 +44,7 @@ def scores(
         if criterion == "taylor":
             _gradients(network, some, jets)
         graph = _graph(network, network.arguments(some))
-        importance = _IMPORTANCES[criterion]()
-        found = [_score(graph, network, layer, importance) for layer in layers]
+        found = [_score(graph, network, layer, criterion) for layer in layers]
     network.zero_grad()
     return torch.cat(found)
 
@@ -70,15 +69,33 @@ def _graph(network: Network, arguments: tuple[Tensor, ...]) -> Any:
         return graph.build_dependency(network, example_inputs=tuple(a[:2] for a in arguments))
 
 
-def _score(graph: Any, network: Network, layer: Layer, importance: Any) -> Tensor:
+def _score(graph: Any, network: Network, layer: Layer, criterion: str) -> Tensor:
     """Importance (nodes,) of a layer: of outputs that are made, or of inputs that are used."""
     made = [axis for axis in layer.made if axis.dim == 0 and axis.tensor.endswith(".weight")]
     axis = made[0] if made else layer.used[0]
+    if axis.outer * axis.inner > 1:
+        return _of_blocks(network, [*made, *layer.used], layer.nodes, criterion)
     module = network.get_submodule(axis.tensor.removesuffix(".weight"))
     pruner = graph.get_pruner_of_module(module)
     function = pruner.prune_out_channels if made else pruner.prune_in_channels
     group = graph.get_pruning_group(module, function, idxs=list(range(layer.nodes)))
-    found = importance(group)
+    found = _IMPORTANCES[criterion]()(group)
     if found is None or len(found) != layer.nodes:
         raise TrainingError(f"torch-pruning has no score for the nodes of '{layer.name}'")
     return torch.as_tensor(found).detach()
+
+
+@torch.no_grad()
+def _of_blocks(network: Network, axes: Sequence[Axis], nodes: int, criterion: str) -> Tensor:
+    """The same of nodes that are several rows of a tensor each, as heads of attention are.
+
+    The graph of torch-pruning knows single rows only.
+    """
+    total = torch.zeros(nodes)
+    for axis in axes:
+        weight = network.get_parameter(axis.tensor)
+        slope = weight if criterion == "magnitude" or weight.grad is None else weight.grad
+        each = (weight * slope).abs()
+        rows = each.movedim(axis.dim, 0).reshape(axis.outer, nodes, axis.inner, -1)
+        total += rows.sum((0, 2, 3))
+    return total / total.mean()
