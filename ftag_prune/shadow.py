@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from ftag_prune.cost import Cost, of_nodes
 from ftag_prune.errors import TrainingError, nearest
 from ftag_prune.gates import Gate
 from ftag_prune.goal import Aim, Goal
-from ftag_prune.networks import INPUTS, Layer, Network, cost_of
+from ftag_prune.networks import INPUTS, Layer, Network, TransformerNetwork, cost_of
 from ftag_prune.pruning_loss import PruningLoss
 from ftag_prune.selection import Kept, check_possible, choose, shares
 
@@ -27,6 +27,7 @@ __all__ = [
     "cost_left",
     "folded",
     "gated",
+    "gated_origins",
     "open_nodes",
     "parts_of",
     "per_part",
@@ -251,9 +252,37 @@ def gated(
     gradients for a fraction of the cost: (width, width) numbers instead of (jets, width).
     """
     tensors = folded(dict(network.named_parameters()), layers, gates)
-    # No weight is shared by two names: looking for such costs as much as a small layer.
-    logits: Tensor = functional_call(network, tensors, arguments, tie_weights=False)
+    logits: Tensor = _called(network, tensors, arguments)
     return logits
+
+
+def gated_origins(
+    network: TransformerNetwork,
+    layers: Sequence[Layer],
+    gates: Tensor,
+    arguments: tuple[Tensor, ...],
+) -> tuple[Tensor, Tensor]:
+    """What `forward_with_origins` makes of jets, with gates as `gated` has them."""
+    tensors = folded(dict(network.named_parameters()), layers, gates)
+    named = {f"network.{name}": one for name, one in tensors.items()}
+    found: tuple[Tensor, Tensor] = _called(_WithOrigins(network), named, arguments)
+    return found
+
+
+class _WithOrigins(nn.Module):
+    """A network that tells the origins of tracks too when it is called."""
+
+    def __init__(self, network: TransformerNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *arguments: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.forward_with_origins(*arguments)
+
+
+def _called(module: nn.Module, tensors: dict[str, Tensor], arguments: tuple[Tensor, ...]) -> Any:
+    # No weight is shared by two names: looking for such costs as much as a small layer.
+    return functional_call(module, tensors, arguments, tie_weights=False)
 
 
 def folded(

@@ -15,7 +15,7 @@ from ftag_prune.diagnose import Symptoms, onset_epoch, verdict, warning
 from ftag_prune.pressure import Seen
 from ftag_prune.shadow import Gates, Shadow
 from ftag_prune.tensors import Jets
-from ftag_prune.train.losses import at_rest
+from ftag_prune.train.losses import total_at_rest
 from ftag_prune.train.state import State
 
 __all__ = ["Counts", "Examined", "Step", "examined"]
@@ -28,6 +28,7 @@ class Step(NamedTuple):
 
     jets: int
     class_loss: float
+    origin_loss: float = 0.0
     pruning_loss: float = 0.0
     seen: Seen | None = None
 
@@ -160,7 +161,7 @@ def _pull(state: State, gates: Gates, batches: Sequence[Jets]) -> _Pull:
     """What the class loss does to the gates, over some batches."""
     theta, value, square = torch.zeros(1), torch.zeros(1), 0.0
     for jets in batches:
-        loss = at_rest(state.network, state.shadow, gates, jets)
+        loss = total_at_rest(state.network, state.shadow, gates, jets)
         found = _gradients(loss, state.shadow, gates)
         theta, value = theta + found[0], value + found[1]
         square += float(found[0].square().sum())

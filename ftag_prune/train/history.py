@@ -12,7 +12,7 @@ from ftag_prune.config import Gated, Run
 from ftag_prune.shadow import Gates, Shadow
 from ftag_prune.tensors import Jets, Source, unshuffled
 from ftag_prune.train.examine import Counts, Step, examined
-from ftag_prune.train.losses import at_rest
+from ftag_prune.train.losses import class_loss_at_rest
 from ftag_prune.train.state import State
 
 __all__ = ["row"]
@@ -48,6 +48,7 @@ def row(
         "phase": state.phase(run),
         "class_loss": float(np.average([step.class_loss for step in steps], weights=weights)),
         "val_loss": _validation(state, gates, val),
+        "origin_loss": float(np.average([step.origin_loss for step in steps], weights=weights)),
         "pruning_loss": _pruning_loss(run, state, gates, steps),
         "pressure": state.memory.pressure if gates is not None else 0.0,
         "active": counts.active,
@@ -87,7 +88,8 @@ def _count(state: State, shadow: Shadow, gates: Gates) -> Counts:
 def _validation(state: State, gates: Gates | None, val: Source) -> float:
     """Mean cross-entropy of the validation jets, weighted as the training's."""
     total = sum(
-        at_rest(state.network, state.shadow, gates, jets.to(state.device)).item() * jets.number
+        class_loss_at_rest(state.network, state.shadow, gates, jets.to(state.device)).item()
+        * jets.number
         for jets in unshuffled(val, 10_000)
     )
     return total / val.number

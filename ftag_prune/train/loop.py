@@ -25,7 +25,7 @@ from ftag_prune.train.device import CPU, mixed
 from ftag_prune.train.examine import Step
 from ftag_prune.train.history import row
 from ftag_prune.train.losing import cut_by, freeze, ratchet
-from ftag_prune.train.losses import class_loss
+from ftag_prune.train.losses import losses
 from ftag_prune.train.state import State, Trained, moved
 
 __all__ = ["fit"]
@@ -50,8 +50,9 @@ def fit(
     """Train a run from a state (a fresh one, or one from a checkpoint) to its end.
 
     The same run and jets give the same numbers, interrupted or not. L_tot = class_loss +
-    pressure * pruning_loss while there are gates, class_loss otherwise. Rates follow the planned
-    epochs, also of a training that its patience ends early.
+    pressure * pruning_loss while there are gates, class_loss otherwise; a network
+    that tells the origins of tracks has the loss of these beside the class loss. Rates follow the
+    planned epochs, also of a training that its patience ends early.
 
     Parameters
     ----------
@@ -139,13 +140,14 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
     share, how, shadow = index / clock.steps, run.how, state.shadow
     gates = _gates(run, state, clock, share)
     with mixed(run.training, state.device):
-        loss = class_loss(state.network, shadow, gates, jets)
-    measured = loss.item()
-    _check(run, measured, state.epoch, f"batch {index + 1} of {clock.steps}")
+        found = losses(state.network, shadow, gates, jets)
+    loss, measured = found.total, found.classes.item()
+    origin = 0.0 if found.origins is None else found.origins.item()
+    _check(run, measured + origin, state.epoch, f"batch {index + 1} of {clock.steps}")
     # Gates that meet their budget by themselves need neither pruning loss nor pressure.
     if gates is None or shadow is None or not isinstance(how, Gated) or not how.pressed:
         _descend(state, loss, clock.rates(share))
-        return Step(len(jets.y), measured)
+        return Step(len(jets.y), measured, origin)
     pruning = shadow.pruning_loss(gates, how.loss)
     slope = _slope(pruning, shadow.theta) if how.pressure.needs_gradient else 0.0
     _descend(state, loss + state.memory.pressure * pruning, clock.rates(share))
@@ -160,7 +162,7 @@ def _step(run: Run, state: State, jets: Jets, clock: _Clock, *, index: int) -> S
         pruning_gradient=slope,
     )
     state.memory = how.pressure.step(state.memory, seen)
-    return Step(len(jets.y), measured, seen.pruning_loss, seen)
+    return Step(len(jets.y), measured, origin, seen.pruning_loss, seen)
 
 
 def _descend(state: State, loss: Tensor, rates: Pair) -> None:
