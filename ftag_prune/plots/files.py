@@ -55,7 +55,8 @@ def rows(records: Sequence[Any]) -> list[dict[str, Any]]:
     Parameters
     ----------
     records : sequence of NamedTuple
-        Their sequence fields have one common length each; None becomes an empty cell.
+        Their sequence fields have one common length each; None becomes an empty cell. A record of
+        scalars is one row.
     """
     flat = []
     for record in records:
@@ -63,6 +64,6 @@ def rows(records: Sequence[Any]) -> list[dict[str, Any]]:
         columns = {k: np.ndarray.tolist(np.asarray(v)) for k, v in fields.items() if np.ndim(v)}
         flat += [
             fields | dict(zip(columns, entry, strict=True))
-            for entry in zip(*columns.values(), strict=True)
+            for entry in (zip(*columns.values(), strict=True) if columns else [()])
         ]
     return flat
