@@ -66,10 +66,11 @@ def some_jets(number=200, seed=0, slots=SLOTS):
         torch.tensor(valid),
         torch.tensor(y),
         torch.ones(number),
+        torch.tensor(rng.integers(-1, 8, (number, slots)), dtype=torch.int8),
     )
 
 
-def trained(network, jets, steps=40):
+def trained(network, jets, steps=30):
     """Losses of a few steps, so that norms remember something and logits differ."""
     torch.manual_seed(0)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True)

@@ -5,15 +5,22 @@ import json
 import numpy as np
 import pytest
 import torch
-from network_kinds import CLASSES, KINDS, network_of, some_jets, trained
+from network_kinds import CLASSES, INPUTS, KINDS, TRACKS, network_of, some_jets, trained
 from pydantic import TypeAdapter
 
 from ftag_prune.architecture import Architecture
 from ftag_prune.compact import compact, cut, difference
+from ftag_prune.config import Epochs, Gated, Run, Training
+from ftag_prune.gates import Budget
 from ftag_prune.goal import Goal
 from ftag_prune.model import About, Model, load_model, save_model
 from ftag_prune.networks import restored
+from ftag_prune.rates import TwoRates
 from ftag_prune.shadow import gated, parts_of, prunable
+from ftag_prune.tensors import Description
+from ftag_prune.train import fit
+from ftag_prune.train.criteria import scores
+from ftag_prune.train.state import resume, save, start
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -80,7 +87,7 @@ def test_it_learns(kind):
 @pytest.mark.parametrize("inputs", [False, True])
 def test_compacted_equals_masked(kind, inputs):
     """Twice in a row, with soft gates that stay in the weights."""
-    network, jets = network_of(kind), some_jets(300)
+    network, jets = network_of(kind), some_jets()
     trained(network, jets)
     goal, rng, spreads = Goal(inputs=inputs), np.random.default_rng(4), []
     for _ in range(2):
@@ -163,3 +170,85 @@ def test_a_model_comes_back_from_its_file(kind, tmp_path):
     assert back.architecture == small.architecture
     assert torch.equal(back(*back.arguments(jets)), small(*small.arguments(jets)))
     assert back.parameter_count() == small.parameter_count()
+
+
+# -- trained ---------------------------------------------------------------------------------------
+
+
+def described():
+    return Description(
+        task="single_b",
+        classes=("b", "c", "u"),
+        inputs=tuple("abcde"),
+        mean=(0.5,) * INPUTS,
+        std=(2.0,) * INPUTS,
+        fingerprint="jets",
+        counts={},
+        track_inputs=TRACKS,
+        track_mean=(0.1,) * len(TRACKS),
+        track_std=(1.5,) * len(TRACKS),
+    )
+
+
+def a_run(kind, **how):
+    return Run(
+        name="run",
+        task="single_b",
+        label="one",
+        network=KINDS[kind],
+        strategy="budget",
+        how=Gated(gate=Budget(), rates=TwoRates(weights=5e-3), **how),
+        training=Training(epochs=Epochs(dense=1, gated=2, tuned=1), batch_size=50),
+        target=0.5,
+        seed=1,
+    )
+
+
+@each_kind
+@pytest.mark.parametrize("goal", [Goal(), Goal(unit="multiplications", inputs=True)], ids=str)
+def test_a_training_ends_within_its_budget(kind, goal):
+    run, train, val = a_run(kind, goal=goal), some_jets(101), some_jets(100, seed=1)
+    done = fit(run, start(run, described()), train, val)
+    (part,) = done.parts
+    assert done.frozen.difference < 1e-5
+    counted = {"nodes": sum(map(len, done.kept.values())), "multiplications": None}[goal.unit]
+    left = done.network.multiplications() if counted is None else counted
+    assert part.cost.of([len(one) for one in done.kept.values()]) == left <= part.budget
+
+
+@each_kind
+def test_an_interrupted_training_ends_the_same(kind, tmp_path):
+    run, train, val = a_run(kind, ratchet=1), some_jets(100), some_jets(100, seed=1)
+    whole = fit(run, start(run, described()), train, val)
+    state, path = start(run, described()), tmp_path / "checkpoint.pt"
+    fit(run, state, train, val, until=3, after_epoch=lambda now: save(path, now, identity="one"))
+    back = resume(path, run, described(), identity="one")
+    assert back.epoch == 3
+    again = fit(run, back, train, val)
+    assert whole.network.architecture == again.network.architecture
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+@each_kind
+def test_the_criteria_of_the_controls_know_its_nodes(kind):
+    """Squares of all weights of a node, and its weights times their gradients, by its axes."""
+    network, jets = network_of(kind), some_jets()
+    trained(network, jets, steps=3)
+    layers = prunable(network, Goal(inputs=True))
+    found = scores(network, layers, "magnitude", iter([jets]), rng=torch.Generator())
+    for layer, one in zip(layers, found.split(sizes_of(layers)), strict=True):
+        torch.testing.assert_close(one / one.mean(), magnitudes(network, layer))
+    slopes = scores(network, layers, "taylor", iter([jets]), rng=torch.Generator())
+    assert slopes.isfinite().all()
+    assert slopes.max() > 0
+
+
+def magnitudes(network, layer):
+    weights = dict(network.named_parameters())
+    total = torch.zeros(layer.nodes)
+    for axis in (*layer.made, *layer.used):
+        if axis.tensor.endswith(".weight"):
+            squares = weights[axis.tensor].detach().square().movedim(axis.dim, 0)
+            total += squares.reshape(axis.outer, layer.nodes, -1).sum((0, 2))
+    return total / total.mean()

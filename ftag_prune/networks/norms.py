@@ -28,20 +28,18 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(x)
 
 
-class SharedNorm(nn.Module):
+class SharedNorm(nn.LayerNorm):
     """Layer norm (Ba et al., arXiv:1607.06450, eq. 3) in which every node has a share.
 
     Mean and variance over the nodes are sum(share * a) / sum(share), so a node with share 0 is as
     good as not there, and one with share 1/2 counts half. All shares are 1 until gates multiply
-    them: `share` is a parameter only so that gates find it, and it is never trained.
+    them: `share` is a parameter only so that gates find it, and it is never trained. To those who
+    look for layer norms (torch-pruning does) it is one.
     """
 
     def __init__(self, nodes: int, *, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(nodes))
-        self.bias = nn.Parameter(torch.zeros(nodes))
+        super().__init__(nodes, eps=eps)
         self.share = nn.Parameter(torch.ones(nodes), requires_grad=False)
-        self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised x (rows, nodes)."""
