@@ -13,6 +13,7 @@ from ftag_prune.goal import Goal
 from ftag_prune.model import load_tensors
 from ftag_prune.rates import OneRate
 from ftag_prune.train import loop, train_runs
+from ftag_prune.train.losses import Losses
 from ftag_prune.train.state import start
 
 WHOLE = 10_000  # one batch an epoch
@@ -36,13 +37,13 @@ def poisoned(monkeypatch):
 
     def at(epoch, batch):
         steps = iter(range(1, 10_000))
-        right, wanted = loop.class_loss, (epoch - 1) * 6 + batch  # 600 jets in batches of 100
+        right, wanted = loop.losses, (epoch - 1) * 6 + batch  # 600 jets in batches of 100
 
         def spoilt(*arguments):
-            loss = right(*arguments)
-            return loss * torch.nan if next(steps) >= wanted else loss
+            found = right(*arguments)
+            return Losses(found.classes * torch.nan) if next(steps) >= wanted else found
 
-        monkeypatch.setattr("ftag_prune.train.loop.class_loss", spoilt)
+        monkeypatch.setattr("ftag_prune.train.loop.losses", spoilt)
 
     return at
 
@@ -113,11 +114,11 @@ def test_a_run_like_one_that_failed_does_not_take_the_others_with_it(prepared, t
 
 
 def test_a_failed_run_goes_on_from_its_checkpoint(poisoned, prepared, tmp_path, monkeypatch):
-    right = loop.class_loss
+    right = loop.losses
     poisoned(4, 3)
     with pytest.raises(TrainingError):
         train_runs([a_run()], prepared, tmp_path, checkpoint_seconds=0)
-    monkeypatch.setattr("ftag_prune.train.loop.class_loss", right)
+    monkeypatch.setattr("ftag_prune.train.loop.losses", right)
     again = tmp_path / "again"
     train_runs([a_run()], prepared, tmp_path)
     train_runs([a_run()], prepared, again)
