@@ -14,6 +14,7 @@ from ftag_prune.config import Epochs, Gated, Run, Training
 from ftag_prune.gates import Budget
 from ftag_prune.goal import Goal
 from ftag_prune.model import About, Model, load_model, save_model
+from ftag_prune.networks import INPUTS as INPUT_LAYERS
 from ftag_prune.networks import restored
 from ftag_prune.rates import TwoRates
 from ftag_prune.shadow import gated, parts_of, prunable
@@ -61,6 +62,8 @@ def test_the_architecture_tells_the_nodes(kind):
     network = network_of(kind)
     hidden = {layer.name: layer.nodes for layer in prunable(network, Goal())}
     assert hidden == network.architecture.nodes
+    inputs = {layer.name for layer in network.layers()} & set(INPUT_LAYERS)
+    assert network.architecture.selects_inputs == bool(inputs)
     known = TypeAdapter(Architecture).validate_python(json.loads(KINDS[kind].model_dump_json()))
     assert known == KINDS[kind]
 

@@ -91,6 +91,11 @@ class Mlp(Layered):
         return False
 
     @property
+    def selects_inputs(self) -> bool:
+        """Whether input features are nodes of it that can be switched off."""
+        return True
+
+    @property
     def tracks(self) -> tuple[str, ...]:
         """Names of the track inputs that it takes: none."""
         return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ftag_prune.architecture.layered import Layered, Width
 
@@ -32,9 +32,22 @@ class OfTracks(Layered):
         "on it",
     )
 
+    @field_validator("tracks")
+    @classmethod
+    def _once(cls, tracks: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(tracks):
+            if name in tracks[:index]:
+                raise ValueError(f"'{name}' stands twice")
+        return tracks
+
     @property
     def needs_tracks(self) -> bool:
         """Whether it sees the tracks of a jet."""
+        return True
+
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether input features are nodes of it that can be switched off."""
         return True
 
     def named(self) -> tuple[list[str], list[str]]:

@@ -65,6 +65,11 @@ class TwoStep(Spec):
         return False
 
     @property
+    def selects_inputs(self) -> bool:
+        """Whether input features are nodes of it that can be switched off."""
+        return False
+
+    @property
     def tracks(self) -> tuple[str, ...]:
         """Names of the track inputs that it takes: none."""
         return ()

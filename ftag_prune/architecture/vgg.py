@@ -64,6 +64,11 @@ class Vgg(Spec):
         return True
 
     @property
+    def selects_inputs(self) -> bool:
+        """Whether input features are nodes of it that can be switched off."""
+        return False
+
+    @property
     def tracks(self) -> tuple[str, ...]:
         """Names of the track inputs that it takes: Δη, Δφ, weight, displacements."""
         return (*self.position, self.weight, *self.displacement)
