@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from statistics import NormalDist
+from typing import get_args
 
 import matplotlib
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredOffsetbox, TextArea
+from PIL import Image
 
 from ftag_prune import plots
+from ftag_prune.config.figures import Figures
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots import History, ModelCurve, PrunedLine, PrunedShape, Spectrum
-from ftag_prune.plots.style import STYLE
+from ftag_prune.plots.style import STYLE, preset
 
 LABEL = "Simulation, Pythia 8"
 LINES = ["√$s$ = 13 TeV, $t\\bar{t}$", "20 < $p_{\\mathrm{T}}$ < 250 GeV", "$f_{c}$ = 0.2"]
@@ -226,14 +229,36 @@ class TestLayout:
 
 
 class TestStyle:
-    def test_leaves_no_trace(self) -> None:
+    @pytest.mark.parametrize("style", plots.PRESETS)
+    def test_leaves_no_trace(self, style: str) -> None:
         matplotlib.get_backend()  # chosen when first asked for, and no trace of ours
         before = matplotlib.rcParams.copy()
-        with plots.atlas_style():
+        with plots.atlas_style(style):
             assert matplotlib.rcParams["axes.autolimit_mode"] == "data"
             assert matplotlib.rcParams["xtick.direction"] == "in"
             roc_figure()
         assert dict(matplotlib.rcParams) == dict(before)
+        assert preset() == plots.PRESETS["notes"]
+
+    def test_slides_and_posters_are_larger_and_bolder(self) -> None:
+        seen = {}
+        for style in plots.PRESETS:
+            with plots.atlas_style(style):
+                fig, artists = pruned_figure(pruned_lines(10.5, 30_000))
+                ax, line = fig.axes[0], artists.points[0].lines[0]
+                sizes = [ax.yaxis.label.get_fontsize(), line.get_linewidth(), line.get_markersize()]
+                seen[style] = np.array([*sizes, ax.bbox.width / fig.dpi])
+        notes, slides, posters = (seen[name] for name in ("notes", "slides", "posters"))
+        np.testing.assert_allclose(slides / notes, [1.1, 1.25, 1.25, 0.9])
+        np.testing.assert_allclose(posters / notes, [1.6, 1.8, 1.8, 1.3])
+
+    def test_unknown_style(self) -> None:
+        message = "no style 'poster' of figures; nearest: 'posters'"
+        with pytest.raises(FtagPruneError, match=message), plots.atlas_style("poster"):
+            pass
+
+    def test_the_study_knows_the_styles(self) -> None:
+        assert get_args(Figures.model_fields["style"].annotation) == tuple(plots.PRESETS)
 
     @staticmethod
     def words(text: str) -> list[tuple[str, str]]:
@@ -514,6 +539,30 @@ class TestFiles:
             "c_0.7.png",
         ]
         assert b"CreationDate" not in saved[0].pdf.read_bytes()
+
+    def test_a_png_has_a_palette_and_looks_like_one_without(self, tmp_path: Path) -> None:
+        with plots.atlas_style():
+            fig, _ = pruned_figure(pruned_lines(10.5, 30_000))
+            saved = plots.save(fig, tmp_path / "few", [])
+            fig.savefig(tmp_path / "all.png")
+        with Image.open(saved.png) as few, Image.open(tmp_path / "all.png") as every:
+            assert few.mode == "P"
+            assert few.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+            pixels = np.array(few.convert("RGB"), int), np.array(every.convert("RGB"), int)
+        assert pixels[0].shape == pixels[1].shape
+        off = np.abs(pixels[0] - pixels[1]).max(axis=2)
+        assert off.max() < 32
+        assert off.mean() < 0.3
+        white = (pixels[1] == 255).all(axis=2)
+        assert (pixels[0][white] == 255).all()
+        assert saved.png.stat().st_size < (tmp_path / "all.png").stat().st_size / 2
+
+    @pytest.mark.parametrize(("style", "wide"), [("slides", 1500), ("posters", 3000)])
+    def test_the_style_says_how_many_dots(self, tmp_path: Path, style: str, wide: int) -> None:
+        with plots.atlas_style(style):
+            saved = plots.save(plots.canvas()[0], tmp_path / "empty", [])
+        with Image.open(saved.png) as image:
+            assert image.width == pytest.approx(wide, rel=0.15)
 
     def test_rows_repeat_what_is_common(self, tmp_path: Path) -> None:
         curve = ModelCurve("dense", 0.0, np.array([0.6, 0.7]), np.array([20, 10.0]), np.ones(2))
