@@ -12,7 +12,6 @@ from ftag_prune.architecture import Mlp, Vgg
 from ftag_prune.compact import compact, cut, difference
 from ftag_prune.config import Grid, Study, load_study
 from ftag_prune.errors import ConfigError, FtagPruneError, TrainingError
-from ftag_prune.export import export
 from ftag_prune.goal import Goal
 from ftag_prune.model import About, Model, load_model, save_model
 from ftag_prune.networks import build, cost_of, track_columns
@@ -422,13 +421,6 @@ def test_a_file_with_tensors_of_another_network_is_refused(tmp_path):
     save_model(tmp_path / "model.pt", Model(network, ABOUT))
     with pytest.raises(FtagPruneError, match="not a model of ours"):
         load_model(tmp_path / "model.pt")
-
-
-def test_export_says_that_it_cannot(tmp_path):
-    sentence = "a network of kind 'vgg' sees the tracks of a jet"
-    with pytest.raises(FtagPruneError, match=sentence):
-        export(Model(vgg(), ABOUT), tmp_path / "model.onnx", name="vgg16")
-    assert not list(tmp_path.iterdir())
 
 
 # -- studies ---------------------------------------------------------------------------------------
