@@ -351,6 +351,25 @@ class TestRejectionVersusPruned:
         centres = np.mean([np.log(one.lines[0].get_xdata()) for one in artists.points], axis=0)
         np.testing.assert_allclose(centres, np.log(1 - PRUNED), atol=1e-12)
 
+    def test_what_is_pruned_and_compared_with(self) -> None:
+        with plots.atlas_style():
+            fig, ax, ratio = plots.canvas_with_ratio()
+            plots.rejection_versus_pruned(
+                ax,
+                ratio,
+                pruned_lines(10.5, 30_000),
+                signal="b",
+                background="c",
+                working_point=0.7,
+                of="nodes of the first step",
+                reference="dense first step",
+            )
+            check_layout(fig)
+        assert ratio.get_xlabel() == "Pruned nodes of the first step [%]"
+        assert ratio.get_ylabel() == "Ratio to dense first step"
+        height = ratio.yaxis.label.get_window_extent().height
+        assert height < 1.2 * ratio.bbox.height  # smaller letters, not into the upper panel
+
     def test_markers_do_not_hide_each_other(self) -> None:
         with plots.atlas_style():
             fig, artists = pruned_figure(pruned_lines(10.5, 30_000))

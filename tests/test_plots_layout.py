@@ -37,6 +37,20 @@ def no_pressure() -> Figure:
     return fig
 
 
+def deep_layers() -> Figure:
+    """A network with many layers."""
+    names = [f"block {block}, {part}" for block in range(1, 5) for part in ("heads", "neurons")]
+    names += ["tracks", "pooling", "jet 1", "jet 2"]
+    shapes = [
+        plots.PrunedShape(pruned, names, [max(1, round((1 - pruned) * 256))] * len(names))
+        for pruned in (0, 0.5, 0.9, 0.95, 0.99)
+    ]
+    fig, ax = plots.canvas()
+    plots.layers(ax, shapes)
+    plots.atlas_label(ax, main.LABEL, lines=main.LINES)
+    return fig
+
+
 KINDS: dict[str, Callable[[], Figure]] = {
     "roc, low": lambda: main.roc_figure(1.0, "tau")[0],
     "roc, middle": lambda: main.roc_figure(1.8, "c")[0],
@@ -50,6 +64,7 @@ KINDS: dict[str, Callable[[], Figure]] = {
     "history": lambda: main.history_figure()[0],
     "history, no pressure": no_pressure,
     "layers": lambda: main.layers_figure()[0],
+    "layers, deep": deep_layers,
     "spectra, flat": lambda: main.spectra_figure(main.falling_spectra(PT, power=0.3))[0],
     "spectra, steep": lambda: main.spectra_figure(main.falling_spectra(PT, power=6.0))[0],
     "epochs": lambda: stall.epochs_figure()[0],

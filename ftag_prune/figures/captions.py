@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftag_prune.config import Study
-from ftag_prune.figures.drawing import network_name
+from ftag_prune.figures.drawing import largest, network_name
 from ftag_prune.figures.gallery import names
 from ftag_prune.flavours import FLAVOURS, Task
 
@@ -13,7 +13,8 @@ __all__ = ["captions"]
 def captions(study: Study, task: Task) -> dict[str, str]:
     """What the reader of a figure has to know, by the figure's name."""
     point = f"{100 * task.working_point:g} %"
-    network = _largest(study)
+    runs = [run for run in study.runs() if run.task == task.name]
+    network = network_name(largest(runs, study.grid.strategies[0]))
     texts = {
         "pruned": "Rejection of {background} at {point} efficiency for {signal} against the "
         "fraction of nodes that was switched off, for the given "
@@ -67,9 +68,3 @@ def _which(study: Study, name: str) -> str:
     kind, _, which = name.partition("-")
     title = study.figures.curves[which].title if kind == "curves" else ""
     return f"{title[:1].upper()}{title[1:]}. " if title else ""
-
-
-def _largest(study: Study) -> str:
-    """The largest network as figures name it."""
-    largest = max(study.runs(), key=lambda run: sum(run.network.nodes.values()))
-    return network_name(largest.label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,9 @@ __all__ = [
     "Epochs",
     "epochs_of",
     "label",
+    "largest",
     "network_name",
+    "nodes_of",
     "percent",
     "texts",
 ]
@@ -45,9 +48,9 @@ class Drawing(NamedTuple):
     folder: Path
 
     @property
-    def widest(self) -> str:
-        """Label of the network with the most nodes."""
-        return max(self.runs, key=lambda run: sum(run.network.nodes.values())).label
+    def largest(self) -> str:
+        """Label of the network that figures of one network show."""
+        return largest(self.runs, self.strategy)
 
     def run(self, strategy: str, *, network: str | None = None, target: float | None = None) -> Run:
         """First seed of a strategy, on the largest network and for the largest target by default.
@@ -73,8 +76,8 @@ class Drawing(NamedTuple):
                 f"figures: no run of '{strategy}' on network {network} with target {target}; there "
                 f"are {', '.join(sorted({f'{run.label} {run.target:g}' for run in mine}))}"
             )
-        largest = max(wanted, key=lambda run: (sum(run.network.nodes.values()), run.target))
-        same = (largest.label, largest.target)
+        best = max(wanted, key=lambda run: (nodes_of(run), run.target))
+        same = (best.label, best.target)
         return min(
             (run for run in wanted if (run.label, run.target) == same), key=lambda run: run.seed
         )
@@ -116,10 +119,25 @@ def epochs_of(drawing: Drawing, run: Run) -> Epochs:
     return Epochs(columns, [row["phase"] for row in rows])
 
 
+def nodes_of(run: Run) -> int:
+    """Nodes of the whole network, before anything is pruned."""
+    return sum(run.network.nodes.values())
+
+
+def largest(runs: Sequence[Run], strategy: str) -> str:
+    """Label of the network with the most nodes among those that a strategy prunes.
+
+    The only place that says which network figures of one network show, and captions name. Other
+    strategies may have larger ones, of which such a figure could not show all lines.
+    """
+    mine = [run for run in runs if run.strategy == strategy]
+    return max(mine or runs, key=nodes_of).label
+
+
 def percent(run: Run) -> str:
     """Pruned fraction as a round number, if that is the same number of nodes."""
     exact = 100 * run.target
-    same = abs(exact - round(exact)) <= 50 / sum(run.network.nodes.values())
+    same = abs(exact - round(exact)) <= 50 / nodes_of(run)
     return f"{round(exact)} %" if same else f"{exact:.3g} %"
 
 

@@ -10,7 +10,16 @@ from ftag_prune import plots
 from ftag_prune.config import Curves, Gated, Run
 from ftag_prune.diagnose import ladder_onset, steps_to, tau, travel
 from ftag_prune.errors import ConfigError
-from ftag_prune.figures.drawing import Array, Drawing, Drawn, Epochs, epochs_of, network_name, texts
+from ftag_prune.figures.drawing import (
+    Array,
+    Drawing,
+    Drawn,
+    Epochs,
+    epochs_of,
+    network_name,
+    nodes_of,
+    texts,
+)
 from ftag_prune.pressure import Fixed, Ladder
 from ftag_prune.record import read_csv
 
@@ -37,7 +46,7 @@ def _runs(drawing: Drawing, wanted: Curves) -> dict[str, Run]:
         found = [
             drawing.run(strategy, network=network, target=target) for network in wanted.networks
         ]
-        return {f"{sum(run.network.nodes.values()):,} nodes": run for run in found}
+        return {f"{nodes_of(run):,} nodes": run for run in found}
     return {
         strategy: drawing.run(strategy, network=wanted.network, target=wanted.target)
         for strategy in wanted.strategies
@@ -75,7 +84,7 @@ def onset(drawing: Drawing, _name: str) -> Drawn:
         mine = [run for run in mine if math.isclose(run.target, largest)]
         points.append(_measured(drawing, strategy, mine))
         predicted = [_predicted(drawing, run) for run in _one_a_network(mine)]
-        nodes = np.array([_nodes(run) for run in _one_a_network(mine)], float)
+        nodes = np.array([nodes_of(run) for run in _one_a_network(mine)], float)
         if np.isfinite(predicted).any():
             lines.append(plots.Onsets(strategy, nodes, np.array(predicted)))
     text = texts(drawing, f"pruning starts: half of the wanted nodes are off ({100 * largest:g} %)")
@@ -111,11 +120,9 @@ def _measured(drawing: Drawing, strategy: str, runs: list[Run]) -> plots.Onsets:
     for first in _one_a_network(runs):
         same = [run for run in runs if run.label == first.label]
         found = [onset_of(epochs_of(drawing, run), run.target) for run in same]
-        nodes.append(float(_nodes(first)))
+        nodes.append(float(nodes_of(first)))
         means.append(float(np.mean(found)))
-        spreads.append(
-            float(np.std(found, ddof=1)) if len(found) > 1 and max(found) < math.inf else 0.0
-        )
+        spreads.append(_spread(found))
         last = max(last, float(first.training.epochs.gated))
     return plots.Onsets(strategy, np.array(nodes), np.array(means), np.array(spreads), last)
 
@@ -132,7 +139,7 @@ def _predicted(drawing: Drawing, run: Run) -> float:
         return math.nan
     way = travel(how.gate.start_value, 1 - run.target, steepness=how.gate.steepness)
     rate, momentum = how.rates.at(0.0).gates, optimiser.momentum
-    nodes, steps = _nodes(run), drawing.steps(run)
+    nodes, steps = nodes_of(run), drawing.steps(run)
     if isinstance(how.pressure, Ladder):
         ladder = how.pressure
         return ladder_onset(
@@ -153,14 +160,10 @@ def _predicted(drawing: Drawing, run: Run) -> float:
     return math.nan
 
 
-def _nodes(run: Run) -> int:
-    return sum(run.network.nodes.values())
-
-
 def _one_a_network(runs: list[Run]) -> list[Run]:
     """First run of each network, from the smallest to the largest."""
     first = {run.label: run for run in reversed(runs)}
-    return sorted(first.values(), key=_nodes)
+    return sorted(first.values(), key=nodes_of)
 
 
 def _rung(drawing: Drawing, strategies: tuple[str, ...]) -> float | None:
@@ -206,7 +209,7 @@ def _diluted(drawing: Drawing, run: Run) -> plots.Diluted:
     if isinstance(how, Gated) and how.gate.kind == "sigmoid" and isinstance(how.pressure, Fixed):
         slope = how.gate.steepness * how.gate.start_value * (1 - how.gate.start_value)
         time = tau(
-            nodes=_nodes(run),
+            nodes=nodes_of(run),
             rate=how.rates.at(0.0).gates,
             pressure=how.pressure.value,
             slope_squared=slope**2,
@@ -215,7 +218,7 @@ def _diluted(drawing: Drawing, run: Run) -> plots.Diluted:
     steps = drawing.steps(run) * (np.arange(len(found["epoch"])) + 0.5)
     first = (getattr(how, "gate", None).start_value - (1 - run.target)) ** 2  # type: ignore[union-attr]
     return plots.Diluted(
-        f"{_nodes(run):,} nodes",
+        f"{nodes_of(run):,} nodes",
         found["epoch"],
         found["pruning_loss"],
         first * np.exp(-steps / time),

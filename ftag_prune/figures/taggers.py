@@ -30,12 +30,12 @@ def pruned(drawing: Drawing, background: str) -> Drawn:
 
 
 def strategies(drawing: Drawing, background: str) -> Drawn:
-    """One line for each strategy, of the widest network; in groups where the study names them."""
-    shared = network_name(drawing.widest)
+    """One line for each strategy, of the largest network; in groups where the study names them."""
+    shared = network_name(drawing.largest)
     if drawing.study.figures.groups:
         return _grouped(drawing, background, shared)
     lines = [
-        (strategy, _line(drawing, background, drawing.widest, strategy))
+        (strategy, _line(drawing, background, drawing.largest, strategy))
         for strategy in drawing.study.grid.strategies
     ]
     return _lines(drawing, background, lines, shared)
@@ -43,7 +43,7 @@ def strategies(drawing: Drawing, background: str) -> Drawn:
 
 def _grouped(drawing: Drawing, background: str, shared: str) -> Drawn:
     """A row of panels for each group, the first strategy repeated in all of them."""
-    network, first = drawing.widest, drawing.strategy
+    network, first = drawing.largest, drawing.strategy
     cells = {
         title: {name: _line(drawing, background, network, name) for name in names}
         for title, names in drawing.study.figures.groups.items()
@@ -110,8 +110,8 @@ def _drawn(name: str, cells: list[Cell]) -> plots.PrunedLine:
 
 
 def roc(drawing: Drawing, background: str) -> Drawn:
-    """One curve for each pruned fraction of the widest network."""
-    groups = groups_of([run for run in drawing.runs if run.label == drawing.widest])
+    """One curve for each pruned fraction of the largest network."""
+    groups = groups_of([run for run in drawing.runs if run.label == drawing.largest])
     shown = [group for group in groups if group[0].strategy in ("dense", drawing.strategy)]
     curves = [_curve(drawing, group, dense_of(group, groups), background) for group in shown]
     fig, ax, ratio = plots.canvas_with_ratio()
@@ -124,7 +124,7 @@ def roc(drawing: Drawing, background: str) -> Drawn:
         background=background,
         working_point=drawing.task.working_point,
     )
-    label(ax, drawing, network_name(drawing.widest))
+    label(ax, drawing, network_name(drawing.largest))
     return fig, plots.rows(curves)
 
 

@@ -17,7 +17,7 @@ def layers(drawing: Drawing, _background: str) -> Drawn:
     shapes = [_shape(drawing, run) for run in _shown(drawing)]
     fig, ax = plots.canvas()
     plots.layers(ax, shapes)
-    label(ax, drawing, network_name(drawing.widest))
+    label(ax, drawing, network_name(drawing.largest))
     return fig, plots.rows(shapes)
 
 
@@ -32,7 +32,7 @@ def history(drawing: Drawing, _background: str) -> Drawn:
     histories = [_epochs(drawing, run) for run in _shown(drawing)]
     fig, axes = plots.canvas_of_four()
     plots.history(axes, histories)
-    label(axes[0], drawing, network_name(drawing.widest), above=True)
+    label(axes[0], drawing, network_name(drawing.largest), above=True)
     return fig, plots.rows(histories)
 
 
@@ -54,11 +54,11 @@ def _epochs(drawing: Drawing, run: Run) -> plots.History:
 
 
 def _shown(drawing: Drawing) -> list[Run]:
-    """Runs of the widest network, first strategy and first seed, dense first."""
+    """Runs of the largest network, first strategy and first seed, dense first."""
     chosen = [
         run
         for run in drawing.runs
-        if run.label == drawing.widest
+        if run.label == drawing.largest
         and run.seed == drawing.study.grid.seeds[0]
         and run.strategy in ("dense", drawing.strategy)
     ]

@@ -72,12 +72,21 @@ def rejection_versus_pruned(
     signal: str,
     background: str,
     working_point: float,
+    of: str = "nodes",
+    reference: str = "dense",
 ) -> PrunedArtists:
     """Draw rejection at the working point against the pruned fraction of nodes.
 
     The x axis is logarithmic in the nodes that are kept and runs to the right with pruning, so
     that each halving of the network has the same length. Lines are shifted against each other by
     less than the size of a marker or two; the ticks are where they belong.
+
+    Parameters
+    ----------
+    of : str
+        What was pruned, for the x axis.
+    reference : str
+        What the ratios are to.
     """
     points, bands, ratio_points, ratio_bands = [], [], [], []
     shifts = _SHIFT ** -(np.arange(len(lines)) - (len(lines) - 1) / 2)
@@ -88,11 +97,11 @@ def rejection_versus_pruned(
         bands.append(band(ax, kept, line.rejection, line.error, look[0]))
         ratio_points.append(_series(ratio, kept, line.ratio, line.ratio_error, line.name, look))
         ratio_bands.append(band(ratio, kept, line.ratio, line.ratio_error, look[0]))
-    _pruned_axis(ratio, min(float(1 - line.pruned.max()) for line in lines))
+    _pruned_axis(ratio, min(float(1 - line.pruned.max()) for line in lines), of)
     y, error = (np.concatenate([getattr(one, k) for one in lines]) for k in ("rejection", "error"))
     rejection_axis(ax, y, error, error)
     ends = [line.ratio + side * line.ratio_error for line in lines for side in (-1, 1)]
-    ratio_axis(ratio, ends, "Ratio to dense")
+    ratio_axis(ratio, ends, f"Ratio to {reference}")
     ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
     title = f"{100 * working_point:g} % efficiency for {FLAVOURS[signal].label}"
     columns = 1 if len(lines) <= _ROWS else 2
@@ -119,7 +128,7 @@ def _series(
     )
 
 
-def _pruned_axis(ax: Axes, fewest: float) -> None:
+def _pruned_axis(ax: Axes, fewest: float, of: str) -> None:
     """Log axis of the kept fraction, reversed and labelled with per cent pruned."""
     ax.set_xscale("log")
     ax.set_xlim(_MARGIN, fewest / _MARGIN)
@@ -127,4 +136,4 @@ def _pruned_axis(ax: Axes, fewest: float) -> None:
     ax.xaxis.set_major_locator(FixedLocator([1 - percent / 100 for percent in shown]))
     ax.xaxis.set_major_formatter(FixedFormatter([f"{percent:g}" for percent in shown]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("Pruned nodes [%]")
+    ax.set_xlabel(f"Pruned {of} [%]")
