@@ -44,7 +44,7 @@ class _Block(nn.Module):
 
 
 class TransformerNetwork(TrackNetwork):
-    """Transformer on the tracks of a jet, as ATLAS GN2 (arXiv:2505.19689, section 3).
+    """Transformer on the tracks of a jet, as ATLAS GN2 (arXiv:2505.19689).
 
     Each track, with the inputs of its jet, is embedded; the embeddings pass blocks of attention and
     are summed with weights that are a softmax over the tracks of the jet. A jet without tracks has
