@@ -7,6 +7,7 @@ from test_train import prepared as prepared  # a fixture
 from test_train_controls import controlled
 
 from ftag_prune.config import Dense, Epochs, Iterative, OneShot, Scratch, Training
+from ftag_prune.diagnose import explain
 from ftag_prune.model import load_model
 from ftag_prune.record import read_csv, read_json
 from ftag_prune.train import fit, history, train_runs
@@ -200,3 +201,15 @@ def test_without_epochs_after_the_freeze_there_is_no_best(prepared, tmp_path):
     found = read_json(tmp_path / "run" / "run.json")
     assert (found["epochs"], found["best_epoch"], found["stopped_early"]) == (3, None, False)
     assert found["val_loss"]["best"] is None
+
+
+def test_a_run_that_was_stopped_is_explained_as_any_other(prepared, tmp_path, told):
+    """Its gated epochs are all there."""
+    told += [0.5] * 10
+    train_runs([a_run(training=training(patience=1))], prepared, tmp_path)
+    folder = tmp_path / "run"
+    rows = read_csv(folder / "history.csv")
+    assert len(rows) == 7
+    sentences = explain(read_json(folder / "spec.json"), rows, read_json(folder / "run.json"))
+    assert "keep 9 of 28" in sentences[0]
+    assert any("in one word" in one for one in sentences)
