@@ -6,8 +6,12 @@ import pytest
 from test_config import study
 from test_summary import leave_results
 
+from ftag_prune import plots
+from ftag_prune.errors import ConfigError
 from ftag_prune.figures import captions, draw, names
+from ftag_prune.figures.drawing import largest, network_name
 from ftag_prune.flavours import task_of
+from ftag_prune.plots.style import preset
 from ftag_prune.record import read_json, write_csv
 from ftag_prune.summary import read_cells, summarise, write_cells
 
@@ -90,3 +94,40 @@ def test_captions_name_what_is_shown():
     assert "70 % efficiency" in said
     assert "mean over 2 trainings" in said
     assert "strategy “budget”" in said
+
+
+def test_a_larger_network_of_another_strategy_is_not_the_one_that_figures_show():
+    more = {**STUDY.grid.model_dump(), "widths": [512], "strategies": ["ladder"]}
+    both = study(grid__widths=[8, 16], more=[more])
+    runs = both.runs()
+    assert max(sum(run.network.nodes.values()) for run in runs) == 2 * 512
+    assert largest(runs, "budget") == "w16"
+    assert largest(runs, "ladder") == "w512"
+    assert largest([run for run in runs if run.dense], "budget") == "w512"
+    assert "(16 nodes a layer)" in captions(both, task_of("single_b"))["layers"]
+
+
+def test_captions_name_the_network_that_is_shown(drawn):
+    said = captions(STUDY, task_of("single_b"))["history"]
+    assert "(16 nodes a layer)" in said
+    shown = sum(int(row["kept"]) for row in rows_of(drawn, "layers") if row["pruned"] == "0.0")
+    assert shown == 2 * 16
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [("w64", "64 nodes a layer"), ("gn2-e64-h4", "gn2-e64-h4"), ("w64-deep", "w64-deep")],
+)
+def test_names_of_networks(label, text):
+    assert network_name(label) == text
+
+
+def test_the_style_of_the_study_is_that_of_its_figures(drawn, monkeypatch):
+    wanted = {"style": "posters", "taggers": False}
+    seen = []
+    monkeypatch.setattr(plots, "save", lambda *_: seen.append(preset()))
+    chosen = study(grid__widths=[8], grid__seeds=[1], figures=wanted)
+    draw(chosen, "single_b", drawn / "runs", drawn / "cells.csv", drawn / "unused")
+    assert seen == [plots.PRESETS["posters"]] * 2
+    with pytest.raises(ConfigError, match=r"figures\.style"):
+        study(figures={"style": "poster"})
