@@ -16,6 +16,8 @@ from ftag_prune.validation.trees import NAME, Trees
 
 __all__ = ["Curve", "Tagger", "common", "curve", "of_group", "of_reference", "of_trees", "ratio"]
 
+_ROUNDING = 1e-3  # scores of others may have been written with few digits
+
 
 class Tagger(NamedTuple):
     """One tagger; several trainings of ours that differ by their seed count as one.
@@ -45,6 +47,11 @@ class Tagger(NamedTuple):
     def chosen(self) -> Array:
         """(jets,): discriminant of the training that the probability is of."""
         return np.asarray(self.value[self.row])
+
+    @property
+    def probable(self) -> bool:
+        """Whether its scores are probabilities of all classes: of each jet, they add up to one."""
+        return bool(np.allclose(self.probability.sum(axis=1), 1, atol=_ROUNDING))
 
     @property
     def dense(self) -> bool:
@@ -79,6 +86,9 @@ def of_reference(reference: Reference, jets: HeldOut) -> Tagger:
     probability = np.full((len(value), len(task.classes)), np.nan)
     for column, name in enumerate(reference.classes):
         probability[:, task.classes.index(name)] = reference.score[:, column]
+    total = probability.sum(axis=1, keepdims=True)
+    rounded = np.abs(total - 1) <= _ROUNDING
+    probability = np.where(rounded, probability / np.where(rounded, total, 1), probability)
     return Tagger(
         reference.name, "reference", reference.classes, value[None], probability, reference.name
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ftag_prune.metrics import discriminant, rejection, scan_fractions
 from ftag_prune.report import Table
@@ -33,26 +34,44 @@ class Mixture(NamedTuple):
 
 
 def fractions(taggers: Sequence[Tagger], jets: HeldOut) -> Part:
-    """Default and best fractions of each tagger with scores for all classes."""
-    whole = [one for one in taggers if len(one.classes) == len(jets.task.classes)]
-    found = [mixture for one in whole for mixture in mixtures(one, jets)]
+    """Default and best fractions of each tagger with probabilities of all classes."""
+    text = (
+        "Best fractions have the largest geometric mean of the rejections at "
+        f"{at_efficiency(jets.task)}, on a grid with steps of 0.05. They are sought on the jets of "
+        "every second test event and measured on the others, because the best of many is partly "
+        "luck.",
+    )
+    title = "Fractions in the discriminant"
+    if lacking := _lacking(jets):
+        return Part(title, (*text, f"There are too few jets of {lacking} for that."))
+    found = [mixture for one in taggers if one.probable for mixture in mixtures(one, jets)]
     return Part(
-        title="Fractions in the discriminant",
-        text=(
-            "Best fractions have the largest geometric mean of the rejections at "
-            f"{at_efficiency(jets.task)}, on a grid with steps of 0.05. They are sought on the "
-            "jets of every second test event and measured on the others, because the best of many "
-            "is partly luck.",
-        ),
+        title,
+        text,
         tables=(_table(found, jets),),
         numbers={"fractions": [_numbers(one) for one in found]},
     )
 
 
+def _first_half(jets: HeldOut) -> npt.NDArray[np.bool_]:
+    """Jets of every second event: their numbers may all be even."""
+    return np.asarray(np.unique(jets.event, return_inverse=True)[1] % 2 == 0)
+
+
+def _lacking(jets: HeldOut) -> str | None:
+    """A class that one of the halves has no jet of."""
+    first = _first_half(jets)
+    for index, name in enumerate(jets.task.classes):
+        mine = first[jets.label == index]
+        if mine.all() or not mine.any():
+            return name
+    return None
+
+
 def mixtures(tagger: Tagger, jets: HeldOut) -> Iterator[Mixture]:
     """The fractions of the task and the best ones, measured on the half that chose neither."""
     task, chosen = jets.task, jets.task.discriminants[0]
-    first = np.unique(jets.event, return_inverse=True)[1] % 2 == 0
+    first = _first_half(jets)
     scan = scan_fractions(
         tagger.probability[first],
         jets.label[first],

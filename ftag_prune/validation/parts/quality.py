@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ftag_prune import plots
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.metrics import calibration, confusion
@@ -20,10 +18,9 @@ __all__ = ["quality"]
 def quality(taggers: Sequence[Tagger], jets: HeldOut, easel: Easel) -> Part:
     """A reliability figure for each class, and a confusion matrix for each tagger.
 
-    Taggers without a score for some class have no probabilities, and are left out.
+    Taggers whose scores are no probabilities of all classes are left out.
     """
-    whole = [one for one in taggers if set(one.classes) == set(jets.task.classes)]
-    normal = [one for one in whole if _adds_up(one)]
+    normal = [one for one in taggers if one.probable]
     errors: list[list[str | float]] = [[one.name] for one in normal]
     reliable = tuple(_reliability(normal, jets, easel, name, errors) for name in jets.task.classes)
     return Part(
@@ -34,7 +31,7 @@ def quality(taggers: Sequence[Tagger], jets: HeldOut, easel: Easel) -> Part:
             "probabilities have to be rescaled. Of networks that were trained several times, the "
             "training with the lowest validation loss.",
         ),
-        figures=(*reliable, *(_confusion(one, jets, easel) for one in whole)),
+        figures=(*reliable, *(_confusion(one, jets, easel) for one in normal)),
         tables=(
             Table(
                 "Expected calibration error: mean of |predicted - observed| over the jets",
@@ -43,11 +40,6 @@ def quality(taggers: Sequence[Tagger], jets: HeldOut, easel: Easel) -> Part:
             ),
         ),
     )
-
-
-def _adds_up(tagger: Tagger) -> bool:
-    """Whether the scores are probabilities."""
-    return bool(np.allclose(tagger.probability.sum(axis=1), 1, atol=1e-3))
 
 
 def _reliability(
@@ -60,8 +52,7 @@ def _reliability(
     place = jets.task.classes.index(name)
     curves = []
     for one, row in zip(taggers, errors, strict=True):
-        predicted = np.clip(one.probability[:, place], 0, 1)
-        found = calibration(predicted, jets.label == place, weight=jets.weight)
+        found = calibration(one.probability[:, place], jets.label == place, weight=jets.weight)
         row.append(f"{found.expected_error:.4f}")
         curves.append(
             plots.ReliabilityCurve(
