@@ -54,6 +54,11 @@ class Tagger(NamedTuple):
         return bool(np.allclose(self.probability.sum(axis=1), 1, atol=_ROUNDING))
 
     @property
+    def to_one(self) -> Array:
+        """(jets, classes): probabilities without the rounding of their scores."""
+        return np.asarray(self.probability / self.probability.sum(axis=1, keepdims=True))
+
+    @property
     def dense(self) -> bool:
         """Whether it is one of ours from which nothing was pruned."""
         return self.kind == "ours" and self.pruned == 0
@@ -86,9 +91,6 @@ def of_reference(reference: Reference, jets: HeldOut) -> Tagger:
     probability = np.full((len(value), len(task.classes)), np.nan)
     for column, name in enumerate(reference.classes):
         probability[:, task.classes.index(name)] = reference.score[:, column]
-    total = probability.sum(axis=1, keepdims=True)
-    rounded = np.abs(total - 1) <= _ROUNDING
-    probability = np.where(rounded, probability / np.where(rounded, total, 1), probability)
     return Tagger(
         reference.name, "reference", reference.classes, value[None], probability, reference.name
     )

@@ -73,7 +73,7 @@ def mixtures(tagger: Tagger, jets: HeldOut) -> Iterator[Mixture]:
     task, chosen = jets.task, jets.task.discriminants[0]
     first = _first_half(jets)
     scan = scan_fractions(
-        tagger.probability[first],
+        tagger.to_one[first],
         jets.label[first],
         task,
         signal=task.signal,
@@ -81,9 +81,7 @@ def mixtures(tagger: Tagger, jets: HeldOut) -> Iterator[Mixture]:
     )
     other = jets.only(~first)
     for how, mixture in (("of the task", chosen.fractions), ("best", scan.best)):
-        value = discriminant(
-            tagger.probability[~first], task, signal=task.signal, fractions=mixture
-        )
+        value = discriminant(tagger.to_one[~first], task, signal=task.signal, fractions=mixture)
         signal = value[other.label == task.classes.index(task.signal)]
         found = {
             name: rejection(

@@ -52,7 +52,7 @@ def _reliability(
     place = jets.task.classes.index(name)
     curves = []
     for one, row in zip(taggers, errors, strict=True):
-        found = calibration(one.probability[:, place], jets.label == place, weight=jets.weight)
+        found = calibration(one.to_one[:, place], jets.label == place, weight=jets.weight)
         row.append(f"{found.expected_error:.4f}")
         curves.append(
             plots.ReliabilityCurve(
@@ -77,7 +77,7 @@ def _reliability(
 
 def _confusion(tagger: Tagger, jets: HeldOut, easel: Easel) -> Shown:
     classes = jets.task.classes
-    found = confusion(tagger.probability, jets.label)
+    found = confusion(tagger.to_one, jets.label)
     fig, ax = plots.canvas_of_cells(lines=len(easel.texts(tagger.name)))
     plots.confusion(ax, found.shares, classes=classes)
     easel.sign(ax, tagger.name, above=True)
