@@ -492,7 +492,7 @@ def test_networks_stand_beside_widths():
         ),
         (
             {"strategies": {"budget": {"goal": {"inputs": True}}}},
-            "strategies.budget.goal.inputs: network 'vgg16' of kind 'vgg' has no jet inputs",
+            "strategies.budget.goal.inputs: network 'vgg16' of kind 'vgg' has no inputs",
         ),
         (
             {"strategies": {"budget": {"goal": {"layers": ["conv6_1"]}}}},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from ftag_prune.architecture import Architecture, Mlp, TwoStep
+from ftag_prune.architecture import Architecture, TwoStep
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name
@@ -64,10 +64,10 @@ class Study(Spec):
                     f"networks.{run.label}.first: this study has no run '{run.first}'"
                     f"{nearest(run.first, names)}"
                 )
-            if run.how.goal.inputs and not isinstance(run.network, Mlp):
+            if run.how.goal.inputs and not run.network.selects_inputs:
                 raise ValueError(
                     f"strategies.{run.strategy}.goal.inputs: network '{run.label}' of kind "
-                    f"'{run.network.kind}' has no jet inputs to switch off"
+                    f"'{run.network.kind}' has no inputs to switch off"
                 )
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from inspect import signature
 from pathlib import Path
@@ -199,26 +199,33 @@ def _with_weights(norm: _BatchNorm) -> None:
         norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
 
 
+# -- what the exporter is told --------------------------------------------------------------------
+
+
 @contextmanager
 def _exporting() -> Iterator[None]:
     """What the exporter needs to hear, and what we need not."""
-    # Not in the list of what torch.onnx exports, but documented with it.
-    torch.onnx.register_custom_op_symbolic("aten::index_add", _index_add, OPSET)  # type: ignore[attr-defined]
-    try:
-        with warnings.catch_warnings():
-            # The exporter that needs no further package and makes one file is called the old one.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        torch.onnx.unregister_custom_op_symbolic("aten::index_add", OPSET)  # type: ignore[attr-defined]
+    with ExitStack() as stack, warnings.catch_warnings():
+        # The exporter that needs no further package and makes one file is called the old one.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for name, ours in (("aten::index_add", _index_add), ("aten::index_copy", _index_copy)):
+            # Not in the list of what torch.onnx exports, but documented with it.
+            torch.onnx.register_custom_op_symbolic(name, ours, OPSET)  # type: ignore[attr-defined]
+            stack.callback(torch.onnx.unregister_custom_op_symbolic, name, OPSET)  # type: ignore[attr-defined]
+        yield
 
 
 def _index_add(graph: Any, into: Any, dim: Any, index: Any, values: Any, alpha: Any = None) -> Any:  # noqa: ARG001 - the interface of the exporter
-    """Sums along the first dimension, in order.
+    """Rows added up in order; the exporter's own keeps one of those that go to the same place."""
+    return _scattered(graph, into, index, values, reduction_s="add")
 
-    The exporter's own keeps one of the values that go to the same place, and says so in a warning.
-    """
+
+def _index_copy(graph: Any, into: Any, dim: Any, index: Any, values: Any) -> Any:  # noqa: ARG001 - the interface of the exporter
+    """Rows in their places; the exporter's own sends each number by itself, which takes longer."""
+    return _scattered(graph, into, index, values)
+
+
+def _scattered(graph: Any, into: Any, index: Any, values: Any, **how: str) -> Any:
+    """Rows along the first dimension: along another one, the check would find other numbers."""
     last = graph.op("Constant", value_t=torch.tensor([1]))
-    return graph.op(
-        "ScatterND", into, graph.op("Unsqueeze", index, last), values, reduction_s="add"
-    )
+    return graph.op("ScatterND", into, graph.op("Unsqueeze", index, last), values, **how)

@@ -15,6 +15,7 @@ import torch
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
+from ftag_prune.networks import INPUTS
 from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
 from ftag_prune.train.before import before_of
@@ -202,15 +203,19 @@ def _node(trained: Trained, node: Node) -> dict[str, Any]:
 
 def _ranking(about: Description, trained: Trained) -> list[dict[str, Any]] | None:
     """Input features from the most to the least wanted, if they could be switched off."""
-    nodes = [node for node in trained.nodes if node.layer == "inputs"]
-    if not nodes:
-        return None
-    kept = set(trained.kept["inputs"])
-    nodes.sort(key=lambda node: (node.node not in kept, -node.theta))
-    return [
-        {"input": about.inputs[node.node], "theta": node.theta, "kept": node.node in kept}
-        for node in nodes
+    of_tracks = trained.network.architecture.tracks or about.track_inputs
+    names = {"inputs": about.inputs, "track_inputs": [f"tracks.{one}" for one in of_tracks]}
+    nodes = [
+        (node.node in trained.kept[node.layer], node)
+        for node in trained.nodes
+        if node.layer in INPUTS
     ]
+    nodes.sort(key=lambda pair: (not pair[0], -pair[1].theta))
+    ranked = [
+        {"input": names[node.layer][node.node], "theta": node.theta, "kept": kept}
+        for kept, node in nodes
+    ]
+    return ranked or None
 
 
 def _val_losses(trained: Trained) -> dict[str, float | None]:

@@ -14,7 +14,7 @@ from ftag_prune import __version__
 from ftag_prune.config import Adam, Gated, Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import load_tensors, save_tensors
-from ftag_prune.networks import Layer, Network
+from ftag_prune.networks import INPUTS, Layer, Network
 from ftag_prune.pressure import Memory
 from ftag_prune.record import digest
 from ftag_prune.selection import shares
@@ -224,7 +224,7 @@ def _small(
             raise TrainingError(f"{run.name}: scratch without `like` counts nodes of hidden layers")
         counts = shares([one.nodes for one in layers], keep=run.keep, floor=run.how.goal.floor)
         like = dict(zip((layer.name for layer in layers), counts, strict=True))
-    if "inputs" in like:
+    if any(name in like for name in INPUTS):
         raise TrainingError(f"{run.name}: scratch has all inputs; `like` names a run without some")
     network = before.build(about, run.network.resized(like), seed=run.seed)
     left = [layer.nodes for layer in prunable(network, run.how.goal)]
