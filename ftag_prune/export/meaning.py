@@ -29,6 +29,9 @@ __all__ = ["Origin", "told"]
 
 _NORMALISATION = "inside: (x - mean) / std; NaN and infinite inputs stand at their mean"
 
+# Of a network that makes something else of them first, such as images.
+_AS_THEY_ARE = "inside: inputs are taken as they are; NaN and infinite ones are missing"
+
 _PADDING = (
     f"slots where {VALID} is false: what they hold, their number and the order of the tracks "
     "change nothing"
@@ -70,7 +73,7 @@ def told(model: Model, name: str, origin: Origin, jets: Path | None) -> dict[str
         "input": INPUT if INPUT in taken else None,
         "inputs": _jet_inputs(model, known) if INPUT in taken else [],
         "tracks": _tracks(model, known, origin) if TRACKS in taken else None,
-        "normalisation": _NORMALISATION,
+        "normalisation": _NORMALISATION if _normalises(network) else _AS_THEY_ARE,
         "outputs": output_names(name, about),
         "classes": list(about.classes),
         "discriminants": {one.signal: dict(one.fractions) for one in discriminants},
@@ -82,6 +85,10 @@ def told(model: Model, name: str, origin: Origin, jets: Path | None) -> dict[str
         "provenance": {"training": origin.provenance, "export": _versions()},
         "opset": OPSET,
     }
+
+
+def _normalises(network: Network) -> bool:
+    return hasattr(network, "mean") or bool(_own_spread(network))
 
 
 def _versions() -> dict[str, Any]:
