@@ -161,7 +161,7 @@ def graph_of(model):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tracks_are_moved_as_a_whole(made, kind):
-    """The exporter's own would move each of their numbers by itself, which took most of the time."""
+    """The exporter would move each of their numbers by itself, which took most of the time."""
     model, _ = made[kind]
     moved = {node.op_type for node in graph_of(model).node}
     assert "ScatterND" in moved
