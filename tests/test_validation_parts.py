@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_train import a_run
 from test_validation import not_drawn
 from test_validation_answer import measured
 from validation_jets import made_up
 
 from ftag_prune import plots
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.metrics import discriminant
+from ftag_prune.metrics import discriminant, rejection
 from ftag_prune.record import read_csv
 from ftag_prune.validation.latency import timed
-from ftag_prune.validation.networks import deciding
+from ftag_prune.validation.networks import best_dense, deciding
 from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import Easel
 from ftag_prune.validation.parts.fractions import fractions, mixtures
@@ -27,6 +28,7 @@ from ftag_prune.validation.parts.quality import quality
 from ftag_prune.validation.parts.sample import binned, edges_of
 from ftag_prune.validation.parts.sizes import sizes
 from ftag_prune.validation.references import Reference
+from ftag_prune.validation.runs import Finished, Group
 from ftag_prune.validation.taggers import Tagger, common, curve, of_reference, ratio
 
 
@@ -190,6 +192,15 @@ class TestFractions:
         ]
         assert gain[1] > gain[0], "equal parts are far from 79, 20 and 1 per cent"
 
+    def test_the_other_half_is_measured(self) -> None:
+        jets = made_up(4000, label=np.random.default_rng(4).integers(4, size=4000))
+        one = knowing(jets)
+        default, _ = mixtures(one, jets)
+        odd = (jets.event - 2**60) % 2 == 1
+        signal, background = (one.chosen[odd & (jets.label == index)] for index in (0, 2))
+        expected = rejection(signal, background, efficiency=0.7)
+        assert default.rejections["u"] == (expected.value, expected.error)
+
     def test_jets_of_one_event_are_in_one_half(self) -> None:
         jets = made_up(400)
         shifted = jets._replace(event=jets.event * 2)  # all even
@@ -263,6 +274,34 @@ class TestSizes:
         assert half["u: of the best dense"] is None
         assert half["c: of the best dense"] == "1.000 ± 0.010"
         assert half["u rejection"] == "10.0 ± 1.1"
+
+
+class TestBestDense:
+    def group(self, label: str, *losses: float, dense: bool = True) -> Group:
+        return Group(
+            [
+                Finished(
+                    Path(label), a_run(label=label, seed=seed, keep=None if dense else 9), {}, loss
+                )
+                for seed, loss in enumerate(losses)
+            ]
+        )
+
+    def test_it_has_the_lowest_mean_loss_on_validation_jets(self) -> None:
+        groups = [
+            self.group("w8", 0.5, 0.9),
+            self.group("w16", 0.6, 0.7),
+            self.group("w32", 0.1, dense=False),
+        ]
+        found = best_dense(groups)
+        assert found is groups[1]
+        assert groups[0].chosen.validation_loss == 0.5
+
+    def test_unknown_losses_are_no_low_ones(self) -> None:
+        groups = [self.group("w8", math.nan), self.group("w16", 0.7)]
+        assert best_dense(groups) is groups[1]
+        assert best_dense(groups[:1]) is groups[0]
+        assert best_dense([]) is None
 
 
 class TestOptions:
