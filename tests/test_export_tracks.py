@@ -54,6 +54,7 @@ KINDS = {
         track=(), embedding=12, layers=1, heads=3, jet=(8,), jet_inputs=False, norm="layer"
     ),
     "vgg": Vgg(multiplier=0.05, aligned=False),
+    "vgg, aligned": Vgg(multiplier=0.05),
 }
 
 

@@ -100,6 +100,9 @@ class Attention(nn.Module):
 
     def _within(self, packed: Tensor, group: Group) -> Tensor:
         """Inner features (tracks, heads * head_dim) of the projections of a group."""
+        # Where no slot is empty, nothing is put anywhere; an exported network is one for all.
+        if not torch.onnx.is_in_onnx_export() and group.tracks == group.jets * group.most:
+            return self._full(packed, group)
         heads, most = self.heads, group.most
         head = torch.arange(heads, device=packed.device)
         place = (group.jet[:, None] * heads + head) * most + group.rank[:, None]  # (tracks, heads)
@@ -117,6 +120,13 @@ class Attention(nn.Module):
         mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)  # (jets * heads, most, dim)
         taken = mixed.reshape(room, self.head_dim).index_select(0, place.flatten())
         return taken.view(-1, heads * self.head_dim)
+
+    def _full(self, packed: Tensor, group: Group) -> Tensor:
+        """The same where all jets have as many tracks."""
+        shape = (group.jets, group.most, 3, self.heads, self.head_dim)
+        query, key, value = packed.reshape(shape).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = scaled_dot_product_attention(query, key, value)  # (jets, heads, tracks, head_dim)
+        return mixed.transpose(1, 2).reshape(group.tracks, self.heads * self.head_dim)
 
     def layer(self, name: str) -> Layer:
         """Its heads as nodes, in a network that has it as module `name` (with dots)."""

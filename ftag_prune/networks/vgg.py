@@ -23,6 +23,12 @@ _PT_SCALE = 1000.0
 # Whether a convolution is the last of its block: the next one sees a quarter of the pixels.
 _POOLED = tuple(place == len(block) for block in Vgg.blocks for place in range(1, len(block) + 1))
 
+# A share of the jet's pt is below one; more than this could not be summed.
+_MOST = 1e30
+
+# Closer to an axis than rounding: a single track would lie on this or that side of it by chance.
+_ON_AXIS = 1e-5
+
 # Images that are looked at together where nothing is learned: they need not fit into the memory.
 _AT_ONCE = 512
 
@@ -54,7 +60,7 @@ def jet_images(tracks: Tensor, valid: Tensor, *, pixels: int, reach: float) -> T
     summed.index_add_(0, pixel.flatten(), content.view(jets * slots, inputs - 1))
     pt, number, further = summed[:, :1], summed[:, 1:2], summed[:, 2:]
     filled = [
-        (_PT_SCALE * pt.clamp(min=0)).log1p(),
+        (_PT_SCALE * pt.clamp(min=0, max=_MOST)).log1p(),
         number.log1p(),
         further / number.clamp(min=1),
     ]
@@ -76,12 +82,16 @@ def aligned(tracks: Tensor, valid: Tensor) -> Tensor:
     x, y, weight = (torch.where(known, one, 0.0) for one in (eta, phi, share))
     cross = (weight * x * y).sum(1, keepdim=True)
     spread = (weight * (x * x - y * y)).sum(1, keepdim=True)
+    # No direction is as good as any; what atan2(0, 0) is, libraries disagree about.
+    spread = torch.where((cross == 0) & (spread == 0), 1.0, spread)
     angle = 0.5 * torch.atan2(2 * cross, spread)  # (jets, 1)
     sine, cosine = angle.sin(), angle.cos()
     sides = []
     for x_share, y_share in ((cosine, sine), (-sine, cosine)):
-        negative = (weight * (x_share * x + y_share * y)).sum(1, keepdim=True) < 0
-        sides.append((x_share * eta + y_share * phi) * torch.where(negative, -1.0, 1.0))
+        side = x_share * eta + y_share * phi
+        side = torch.where(side.abs() < _ON_AXIS, 0.0, side)
+        negative = torch.where(known, weight * side, 0.0).sum(1, keepdim=True) < 0
+        sides.append(side * torch.where(negative, -1.0, 1.0))
     return torch.cat([torch.stack(sides, dim=2), tracks[..., 2:]], dim=2)
 
 
