@@ -19,6 +19,7 @@ from ftag_prune import plots
 from ftag_prune.config.figures import Figures
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots import History, ModelCurve, PrunedLine, PrunedShape, Spectrum
+from ftag_prune.plots.palette import with_palette
 from ftag_prune.plots.style import STYLE, preset
 
 LABEL = "Simulation, Pythia 8"
@@ -540,6 +541,33 @@ class TestSpectra:
         spectra[1] = spectra[1]._replace(low=spectra[1].low + 1)
         with pytest.raises(FtagPruneError, match="the classes of 'pt' need the same bins"):
             spectra_figure(spectra)
+
+
+class TestPalette:
+    @staticmethod
+    def off(pixels: np.ndarray) -> np.ndarray:
+        """Largest difference of each pixel to that with all colours."""
+        few = with_palette(Image.fromarray(pixels))
+        return np.abs(np.array(few.convert("RGB"), int) - pixels).max(axis=-1)
+
+    def test_few_colours_stay_as_they_are(self) -> None:
+        pixels = np.random.default_rng(1).integers(0, 256, (1, 100, 3), dtype=np.uint8)
+        assert (self.off(np.tile(pixels, (7, 1, 1))) == 0).all()
+
+    def test_the_frequent_ones_of_many_stay_and_no_other_is_far(self) -> None:
+        # As large as a poster: sums over all pixels do not fit into 32 bits.
+        pixels = np.full((4_600, 4_600, 3), 255, np.uint8)
+        ramp = np.linspace(0, 255, 1_000)[:, None]
+        pixels[0, :1_000] = (ramp * [1, 0.5, 0.2]).astype(np.uint8)
+        pixels[1, :1_000] = (255 - ramp * [0, 0.7, 0.9]).astype(np.uint8)
+        off = self.off(pixels)
+        assert (off[2:] == 0).all()
+        assert off.max() < 16
+
+    def test_alpha_is_dropped(self) -> None:
+        few = with_palette(Image.new("RGBA", (3, 2), (10, 20, 30, 255)))
+        assert (few.mode, few.size) == ("P", (3, 2))
+        assert few.convert("RGB").getpixel((2, 1)) == (10, 20, 30)
 
 
 class TestFiles:
