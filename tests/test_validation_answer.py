@@ -259,7 +259,7 @@ class TestWords:
             "$b$-jets, at 95 % confidence. It keeps 1.03 ± 0.01 of the light-flavour rejection "
             "and 0.98 ± 0.01 of the $c$ rejection, with 1/10 of the parameters."
         )
-        assert said.endswith("2 smaller ones were tested, and all are safe.")
+        assert said.endswith("2 smaller networks come into question, and all are safe.")
 
     def test_where_the_tests_ended_is_said(self) -> None:
         said = self.say(measured("half", 5000), measured("tenth", 1000, best=(0.8, 1.0), loss=2))
@@ -302,6 +302,13 @@ class TestWords:
         assert "keeps 1.00 ± ? of the light-flavour rejection" in said
         said = self.say(measured("half", 5000, best=(math.inf, 1.0)))
         assert "an unknown part (no jet passes) of the light-flavour rejection" in said
+
+    def test_one_network_is_one(self) -> None:
+        said = self.say(measured("half", 5000))
+        assert said.endswith("One smaller network comes into question, and it is safe.")
+
+    def test_of_a_single_network_one_question_is_enough(self) -> None:
+        assert network_questions([DENSE, measured("half", 5000)], TASK, Options()) == []
 
     def test_tolerance_confidence_and_size_can_be_chosen(self) -> None:
         said = self.say(measured("half", 5000, best=(0.93, 0.93)), tolerance=0.05, confidence=0.9)

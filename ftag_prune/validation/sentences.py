@@ -50,8 +50,13 @@ def best_question(
 
 
 def network_questions(found: Sequence[Measured], task: Task, options: Options) -> list[Question]:
-    """How small each network can be pruned, compared with the dense one of its own."""
-    questions = []
+    """How small each network can be pruned, compared with the dense one of its own.
+
+    Of a single network there is no more to ask than of all.
+    """
+    questions: list[Question] = []
+    if len({one.network for one in found}) == 1:
+        return questions
     for own in (one for one in found if one.dense):
         others = [
             candidate(one, one.of_own, options)
@@ -139,7 +144,7 @@ def _tests(asked: Answer) -> str:
         else _counted(asked.looked_at)
     )
     if asked.stopped_at is None:
-        return f"{looked}, and all are safe."
+        return f"{looked}, and {'all are' if left > 1 else 'it is'} safe."
     stopped = asked.stopped_at
     return (
         f"{looked}; from large to small, the first that is not shown to be safe is "
@@ -149,7 +154,9 @@ def _tests(asked: Answer) -> str:
 
 
 def _counted(number: int) -> str:
-    return "One smaller network was tested" if number == 1 else f"{number} smaller ones were tested"
+    if number == 1:
+        return "One smaller network comes into question"
+    return f"{number} smaller networks come into question"
 
 
 def _why(stopped: Verdict) -> str:
