@@ -244,11 +244,12 @@ def by_hand(attention, x):
     return attention.output(torch.cat(seen, 1))
 
 
+@pytest.mark.parametrize("filled", [0.5, 1.0])
 @pytest.mark.parametrize("jets", [3, 700])
-def test_attention_without_empty_slots_is_that_with_them(jets):
+def test_attention_without_empty_slots_is_that_with_them(jets, filled):
     torch.manual_seed(0)
     attention, x = Attention(8, 4, head_dim=3), torch.randn(jets, SLOTS, 8)
-    valid = torch.rand(jets, SLOTS) < 0.5
+    valid = torch.rand(jets, SLOTS) < filled
     places = packed(valid)
     found = places.put(attention.among(places.taken(x), places.groups()))
     expected = attention(x, valid).masked_fill(~valid[..., None], 0.0)
