@@ -23,6 +23,7 @@ __all__ = [
     "column_label",
     "density_axis",
     "density_label",
+    "epoch_axis",
     "log_axis",
     "ratio_axis",
     "rejection_axis",
@@ -136,6 +137,12 @@ def y_label(ax: Axes, text: str, *, loc: Literal["top", "center"] = "top") -> No
     length = label.get_window_extent().height / ax.bbox.height
     if length > most:
         label.set_fontsize(float(label.get_fontsize()) * most / length)
+
+
+def epoch_axis(ax: Axes) -> None:
+    """Label x with epochs, of which there are no halves."""
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+    ax.set_xlabel("Epoch")
 
 
 def binned_axis(ax: Axes, edges: Array, values: Sequence[Array]) -> None:

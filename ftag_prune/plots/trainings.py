@@ -16,7 +16,7 @@ from matplotlib.ticker import NullLocator
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots.labels import make_room
-from ftag_prune.plots.scales import log_axis, tick_labels
+from ftag_prune.plots.scales import epoch_axis, log_axis, tick_labels
 from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = ["History", "HistoryArtists", "LayerArtists", "PrunedShape", "history", "layers"]
@@ -119,7 +119,7 @@ def history(axes: Sequence[Axes], runs: Sequence[History]) -> HistoryArtists:
         ax.set_ylabel(label)
         ax.margins(y=0.06)
     for ax in axes[2:]:
-        ax.set_xlabel("Epoch")
+        epoch_axis(ax)
     _scales(axes, runs)
     return HistoryArtists(lines, validation, _history_legend(axes[1], validation))
 

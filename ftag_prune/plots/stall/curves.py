@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError, nearest
 from ftag_prune.plots.labels import beside, hollow
-from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.scales import epoch_axis, log_axis
 from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = [
@@ -163,7 +163,7 @@ def regrowth(ax: Axes, runs: Sequence[Regrown]) -> RegrowthArtists:
     else:
         ax.set_ylim(-0.03 * most, 1.08 * most)
         ax.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("Epoch")
+    epoch_axis(ax)
     ax.set_ylabel("Nodes switched on again")
     return RegrowthArtists(steps, beside(ax, steps, title="Sum of all epochs"))
 
@@ -222,7 +222,7 @@ def _x_axis(ax: Axes, curves: Sequence[EpochCurve]) -> None:
     last = max(float(curve.epoch[-1]) for curve in curves)
     margin = 0.015 * max(last - first, 1.0)
     ax.set_xlim(first - margin, last + margin)
-    ax.set_xlabel("Epoch")
+    epoch_axis(ax)
 
 
 def _y_axis(ax: Axes, values: Sequence[Array], quantity: str) -> None:

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.plots.labels import beside
-from ftag_prune.plots.scales import log_axis
+from ftag_prune.plots.scales import epoch_axis, log_axis
 from ftag_prune.plots.style import COLOURS, Array, bold
 
 __all__ = [
@@ -161,7 +161,7 @@ def mechanisms(axes: Sequence[Axes], cases: Mechanisms) -> MechanismArtists:
     equilibrium = _equilibrium(axes[2], cases.equilibrium)
     soft = _soft(axes[3], axes[4], cases.soft)
     for ax in axes[:4]:
-        ax.set_xlabel("Epoch")
+        epoch_axis(ax)
     return MechanismArtists(dilution, saturation, equilibrium, soft)
 
 
