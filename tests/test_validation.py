@@ -114,6 +114,7 @@ def told(folder: Path) -> dict[str, Any]:
 class TestWhatIsLeft:
     def test_parts_stand_in_their_order(self, validated: Path) -> None:
         assert [one.title for one in sections(validated, group="Single-b")] == [
+            "How small can it be?",
             "Size and time",
             "ROC curves",
             "Working points",
@@ -145,7 +146,7 @@ class TestWhatIsLeft:
     def test_the_page_holds_all_of_it(self, validated: Path) -> None:
         text = page(validated)
         assert "<h1>Validation: Single-b</h1>" in text
-        assert "working-points-GN-b.tex" in text
+        assert "cuts-GN-b.tex" in text
         assert "GN is a tagger of the sample&#39;s authors" in text
         for name in NAMES:
             assert name in text
@@ -198,7 +199,7 @@ class TestWhatIsLeft:
     def test_taggers_are_compared_on_the_jets_that_all_have_scored(
         self, validated: Path, finished: Path
     ) -> None:
-        table = read_tabulated(validated / "working-points-GN-b.yaml")
+        table = read_tabulated(validated / "cuts-GN-b.yaml")
         jets = held_out(finished / "jets")
         with h5py.File(jets.path) as file:
             known = np.isfinite(file["jets"]["DL_pb"])
@@ -212,7 +213,7 @@ class TestWhatIsLeft:
         assert point.rejections["u"].value == expected.value
 
     def test_a_tagger_without_a_class_has_a_discriminant_without_it(self, validated: Path) -> None:
-        table = read_tabulated(validated / "working-points-DL-b.json")
+        table = read_tabulated(validated / "cuts-DL-b.json")
         assert table.fractions == {"u": 0.79 / 0.99, "c": 0.2 / 0.99}
         assert set(table.points[0].rejections) == {"u", "c", "tau"}
 
@@ -248,7 +249,7 @@ class TestWhatIsLeft:
         ftag = pytest.importorskip("ftag")
         from ftag.hdf5 import H5Reader
 
-        table = read_tabulated(validated / "working-points-trees-b.csv")
+        table = read_tabulated(validated / "cuts-trees-b.csv")
         columns = ["label", *(f"trees_p{name}" for name in ("b", "c", "u", "tau"))]
         reader = H5Reader(validated / "trees.h5", shuffle=False)
         known = H5Reader(finished / "jets" / "test.h5", shuffle=False)

@@ -19,6 +19,7 @@ from ftag_prune.validation.front import front
 from ftag_prune.validation.latency import Latency
 from ftag_prune.validation.networks import Measured
 from ftag_prune.validation.options import Options
+from ftag_prune.validation.parts.answers import answers
 from ftag_prune.validation.sentences import best_question, network_questions, sentence
 
 TASK = TASKS["single_b"]
@@ -251,71 +252,59 @@ class TestWords:
         return sentence(best_question(found, DENSE, TASK, chosen), found, TASK, chosen)
 
     def test_the_answer_in_one_sentence_with_its_error(self) -> None:
-        said = self.say(measured("half", 5000), measured("tenth", 1000, best=(1.03, 0.98), loss=2))
-        assert said.startswith(
+        tenth = measured("half", 5000), measured("tenth", 1000, best=(1.03, 0.98), loss=2)
+        assert self.say(*tenth) == (
             "Single-b: tenth (10 of 192 nodes, 1,000 parameters, 995 multiplications, 0.5 µs a "
-            "jet) is the smallest network shown to lose at most 10 % of any rejection of the best "
-            "dense tagger (64 nodes a layer, chosen by validation loss) at 70 % efficiency for "
-            "$b$-jets, at 95 % confidence. It keeps 1.03 ± 0.01 of the light-flavour rejection "
-            "and 0.98 ± 0.01 of the $c$ rejection, with 1/10 of the parameters."
+            "jet), is shown to keep at least 90 % of every rejection of the best dense tagger "
+            "(64 nodes a layer) at 70 % efficiency for $b$-jets, at 95 % confidence: "
+            "light-flavour 1.03 ± 0.01, $c$ 0.98 ± 0.01. No smaller network is among the runs."
         )
-        assert said.endswith("2 smaller networks come into question, and all are safe.")
 
-    def test_where_the_tests_ended_is_said(self) -> None:
-        said = self.say(measured("half", 5000), measured("tenth", 1000, best=(0.8, 1.0), loss=2))
+    def test_what_bars_the_next_one_is_said(self) -> None:
+        lost = measured("half", 5000), measured("tenth", 1000, best=(0.8, 1.0), loss=2)
+        said = self.say(*lost)
         assert "half (10 of 192 nodes" in said
-        assert (
-            "the first that is not shown to be safe is tenth, which keeps 0.80 ± 0.01 of the "
-            "light-flavour rejection and 1.00 ± 0.01 of the $c$ rejection: it loses more." in said
+        assert said.endswith(
+            "The next, tenth (1,000 parameters), keeps light-flavour 0.80 ± 0.01, $c$ 1.00 ± 0.01: "
+            "it loses more."
         )
 
     def test_how_many_jets_are_needed_is_said(self) -> None:
-        said = self.say(measured("half", 5000, error=0.1))
-        assert said.startswith("Single-b: no smaller network is shown to lose at most 10 %")
-        assert (
-            f"{Z**2:.1f} times as many test jets would show it to be safe, and by the values alone "
-            "it would do." in said
+        assert self.say(measured("half", 5000, error=0.1, timed=False)) == (
+            "Single-b: no smaller network is shown to keep at least 90 % of every rejection of the "
+            "best dense tagger (64 nodes a layer) at 70 % efficiency for $b$-jets, at 95 % "
+            "confidence. The first, half (5,000 parameters), keeps light-flavour 1.00 ± 0.10, $c$ "
+            f"1.00 ± 0.10: {Z**2:.1f} times as many test jets would tell; by the values alone it "
+            "would do."
         )
 
     def test_what_is_too_close_is_said(self) -> None:
-        assert "too close to what is allowed" in self.say(
-            measured("a", 50, best=(0.91, 1), error=0.1)
-        )
-        assert "it is not sure whether" in self.say(measured("a", 50, best=(0.89, 1), error=0.1))
+        close, low = (measured("a", 50, best=(ratio, 1), error=0.1) for ratio in (0.91, 0.89))
+        assert "too close to what is allowed" in self.say(close)
+        assert "it is not sure whether it loses more." in self.say(low)
 
-    def test_what_the_values_alone_say_comes_last(self) -> None:
-        said = self.say(
-            measured("half", 5000, best=(0.8, 1.0)), measured("tenth", 1000, timed=False, loss=2)
-        )
+    def test_what_the_values_alone_say_of_smaller_ones_is_said(self) -> None:
+        said = self.say(measured("half", 5000, best=(0.8, 1.0)), measured("tenth", 1000, loss=2))
         assert said.endswith(
-            "By the values alone, whatever their errors, tenth (10 of 192 nodes, 1,000 parameters, "
-            "995 multiplications) would do: 1.00 ± 0.01 of the light-flavour rejection and "
-            "1.00 ± 0.01 of the $c$ rejection."
+            "it loses more; by the values alone even tenth (1,000 parameters) would do: "
+            "light-flavour 1.00 ± 0.01, $c$ 1.00 ± 0.01."
         )
-
-    def test_networks_that_were_passed_over_are_counted(self) -> None:
-        said = self.say(measured("half", 5000, loss=3), measured("tenth", 1000, loss=2))
-        assert "1 of 2 smaller networks come into question" in said
 
     def test_an_unknown_error_is_no_number(self) -> None:
         said = self.say(measured("half", 5000, error=math.inf))
-        assert "keeps 1.00 ± ? of the light-flavour rejection" in said
+        assert "keeps light-flavour 1.00 ± ?, $c$ 1.00 ± ?: it is not sure" in said
         said = self.say(measured("half", 5000, best=(math.inf, 1.0)))
-        assert "an unknown part (no jet passes) of the light-flavour rejection" in said
-
-    def test_one_network_is_one(self) -> None:
-        said = self.say(measured("half", 5000))
-        assert said.endswith("One smaller network comes into question, and it is safe.")
+        assert "keeps light-flavour unknown (no jet passes), $c$ 1.00 ± 0.01" in said
 
     def test_of_a_single_network_one_question_is_enough(self) -> None:
         assert network_questions([DENSE, measured("half", 5000)], TASK, Options()) == []
 
     def test_tolerance_confidence_and_size_can_be_chosen(self) -> None:
         said = self.say(measured("half", 5000, best=(0.93, 0.93)), tolerance=0.05, confidence=0.9)
-        assert "no smaller network is shown to lose at most 5 %" in said
+        assert "no smaller network is shown to keep at least 95 %" in said
         assert "at 90 % confidence" in said
         by_cost = self.say(measured("half", 10_004), size="multiplications")
-        assert "No smaller network was looked at." in by_cost
+        assert by_cost.endswith("at 95 % confidence; there is none among the runs.")
 
     def test_every_network_is_asked_by_itself(self) -> None:
         found = [
@@ -332,4 +321,30 @@ class TestWords:
         assert len(said) == 2, "nothing was pruned of the last"
         assert said[0].startswith("Single-b, 64 nodes a layer: no smaller network is shown")
         assert said[1].startswith("Single-b, 256 nodes a layer: wide, half (10 of 192 nodes")
-        assert "any rejection of its dense tagger" in said[1]
+        assert "every rejection of its dense tagger" in said[1]
+
+
+class TestTable:
+    def test_every_test_is_a_row(self) -> None:
+        found = [
+            DENSE,
+            measured("bad", 6000, loss=3),
+            measured("half", 5000, loss=1),
+            measured("tenth", 1000, best=(math.nan, 0.8), loss=2),
+        ]
+        options = Options()
+        question = best_question(found, DENSE, TASK, options)
+        (table,) = answers([question], options).tables
+        start = ["Single-b, compared with the best dense tagger (64 nodes a layer)", 3, 1]
+        assert [list(row) for row in table.rows] == [
+            [*start, "half", 5000, "1.000 ± 0.010", 0.984, "1.000 ± 0.010", 0.984, "safe"],
+            [*start, "tenth", 1000, None, None, "0.800 ± 0.010", 0.784, "loses more"],
+        ]
+        assert len(table.columns) == len(table.rows[0])
+
+    def test_without_a_candidate_that_is_said(self) -> None:
+        options = Options()
+        question = best_question([DENSE], DENSE, TASK, options)
+        (table,) = answers([question], options).tables
+        assert table.rows[0][1:] == [0, 0, "none", None, "no candidate"]
+        assert answers([], options).tables == ()

@@ -126,12 +126,6 @@ def _reading() -> Sequence[str]:
         "“Rejection” is one over the efficiency for a background, at the stated efficiency for the "
         "signal. All numbers are measured on the compacted networks with jets of events that no "
         "training has seen.",
-        "The best dense tagger is the one with the lowest loss on the validation jets, so that the "
-        "test jets have no part in the choice. Networks are tested from large to small until the "
-        "first that is not shown to be safe: for networks in this fixed order the answer has the "
-        "stated confidence, however many there are. A network that a smaller one beats on the "
-        "validation jets is not tested.",
-        "An error of a ratio has two parts: from the number of test jets, by a bootstrap that "
-        "shows the same jets to both taggers, and from the spread of trainings with different "
-        "seeds, which counts as Student's t does for so few.",
+        "“Kept” is the ratio of a rejection to that of another tagger on the same jets; how it is "
+        "shown that a network keeps enough stands in the first section.",
     )

@@ -45,7 +45,7 @@ def best_question(
 ) -> Question:
     """How small a network can be, of all, compared with the best dense one."""
     others = [candidate(one, one.of_best, options) for one in found if one is not best]
-    said = f"the best dense tagger ({network_name(best.network)}, chosen by validation loss)"
+    said = f"the best dense tagger ({network_name(best.network)})"
     return Question(plain(task), best, said, _asked(others, best, options))
 
 
@@ -79,29 +79,26 @@ def _asked(others: Sequence[Candidate], reference: Measured, options: Options) -
 
 
 def sentence(question: Question, found: Sequence[Measured], task: Task, options: Options) -> str:
-    """One paragraph: what is shown, how, and what is not."""
+    """The answer: the smallest network that is shown to be safe, and what bars the next one."""
     by_name = {one.name: one for one in found}
-    asked = question.answer
-    said = [_shown(question, by_name, task, options), _tests(asked), _likely(asked, by_name)]
-    return " ".join(one for one in said if one)
-
-
-def _shown(
-    question: Question, by_name: Mapping[str, Measured], task: Task, options: Options
-) -> str:
-    loss = (
-        f"lose at most {100 * options.tolerance:g} % of any rejection of {question.said} at "
+    smallest, stopped = question.answer.smallest, question.answer.stopped_at
+    what = (
+        f"at least {100 * (1 - options.tolerance):g} % of every rejection of {question.said} at "
         f"{at_efficiency(task)}, at {100 * options.confidence:g} % confidence"
     )
-    smallest = question.answer.smallest
     if smallest is None:
-        return f"{question.about}: no smaller network is shown to {loss}."
+        said = f"{question.about}: no smaller network is shown to keep {what}"
+        if stopped is None:
+            return f"{said}; there is none among the runs."
+        return f"{said}. The first, {_next(stopped, question.answer, by_name)}."
     mine = by_name[smallest.candidate.name]
-    return (
-        f"{question.about}: {mine.name} ({_size(mine)}) is the smallest network shown to {loss}. "
-        f"It keeps {_ratios(smallest.candidate)}, with {_share(mine, question.reference)} of the "
-        "parameters."
+    said = (
+        f"{question.about}: {mine.name} ({_size(mine)}), is shown to keep {what}: "
+        f"{_ratios(smallest.candidate)}"
     )
+    if stopped is None:
+        return f"{said}. No smaller network is among the runs."
+    return f"{said}. The next, {_next(stopped, question.answer, by_name)}."
 
 
 def _size(one: Measured) -> str:
@@ -112,51 +109,38 @@ def _size(one: Measured) -> str:
     )
 
 
-def _share(one: Measured, reference: Measured) -> str:
-    share = one.parameters / reference.parameters
-    return f"1/{1 / share:.0f}" if share < 0.15 else f"{100 * share:.0f} %"
+def _next(stopped: Verdict, asked: Answer, by_name: Mapping[str, Measured]) -> str:
+    """The first network that is not shown to be safe, why, and what the values alone say."""
+    one = by_name[stopped.candidate.name]
+    said = (
+        f"{one.name} ({one.parameters:,.0f} parameters), keeps {_ratios(stopped.candidate)}: "
+        f"{_why(stopped)}"
+    )
+    likely = asked.likely
+    if likely is None or likely.size > stopped.candidate.size:
+        return said
+    if likely == stopped.candidate:
+        return f"{said}; by the values alone it would do"
+    small = by_name[likely.name]
+    return (
+        f"{said}; by the values alone even {small.name} ({small.parameters:,.0f} parameters) would "
+        f"do: {_ratios(likely)}"
+    )
 
 
 def _ratios(one: Candidate) -> str:
-    return " and ".join(f"{_ratio(kept)} of the {_rejection(kept.background)}" for kept in one.kept)
+    return ", ".join(f"{_rejection(kept.background)} {_ratio(kept)}" for kept in one.kept)
 
 
 def _rejection(background: str) -> str:
-    """The label of a class without its jets: light-flavour rejection."""
-    return f"{FLAVOURS[background].label.removesuffix('-jets').removesuffix(' jets')} rejection"
+    """The label of a class without its jets: light-flavour."""
+    return FLAVOURS[background].label.removesuffix("-jets").removesuffix(" jets")
 
 
 def _ratio(kept: Kept) -> str:
     if not math.isfinite(kept.ratio):
-        return "an unknown part (no jet passes)"
+        return "unknown (no jet passes)"
     return f"{kept.ratio:.2f} ± " + (f"{kept.error:.2f}" if math.isfinite(kept.error) else "?")
-
-
-def _tests(asked: Answer) -> str:
-    """How many networks were looked at, and where the tests ended."""
-    if not asked.tested:
-        return "No smaller network was looked at."
-    left = asked.looked_at - asked.passed_over
-    looked = (
-        f"{left} of {asked.looked_at} smaller networks come into question (each of the others is "
-        "beaten by a still smaller one on the validation jets)"
-        if asked.passed_over
-        else _counted(asked.looked_at)
-    )
-    if asked.stopped_at is None:
-        return f"{looked}, and {'all are' if left > 1 else 'it is'} safe."
-    stopped = asked.stopped_at
-    return (
-        f"{looked}; from large to small, the first that is not shown to be safe is "
-        f"{stopped.candidate.name}, which keeps {_ratios(stopped.candidate)}: {_why(stopped)}"
-        + (", and by the values alone it would do." if asked.likely == stopped.candidate else ".")
-    )
-
-
-def _counted(number: int) -> str:
-    if number == 1:
-        return "One smaller network comes into question"
-    return f"{number} smaller networks come into question"
 
 
 def _why(stopped: Verdict) -> str:
@@ -166,25 +150,7 @@ def _why(stopped: Verdict) -> str:
     if math.isinf(stopped.both_factor):
         return "it is not sure whether it loses more"
     if stopped.jets_factor < _MANY:
-        return (
-            f"if these ratios stay, {stopped.jets_factor:.1f} times as many test jets would show "
-            "it to be safe"
-        )
+        return f"{stopped.jets_factor:.1f} times as many test jets would tell"
     if stopped.both_factor < _MANY:
-        return (
-            f"if these ratios stay, {stopped.both_factor:.1f} times as many test jets and "
-            "trainings would show it to be safe"
-        )
-    return "it is too close to what is allowed for that to be told"
-
-
-def _likely(asked: Answer, by_name: Mapping[str, Measured]) -> str:
-    """What the values alone say, where they say more than is shown."""
-    told = [one.candidate for one in (asked.smallest, asked.stopped_at) if one is not None]
-    if asked.likely is None or any(one.size <= asked.likely.size for one in told):
-        return ""
-    one = by_name[asked.likely.name]
-    return (
-        f"By the values alone, whatever their errors, {one.name} ({_size(one)}) would do: "
-        f"{_ratios(asked.likely)}."
-    )
+        return f"{stopped.both_factor:.1f} times as many test jets and trainings would tell"
+    return "too close to what is allowed to be told"

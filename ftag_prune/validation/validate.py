@@ -21,6 +21,7 @@ from ftag_prune.validation.networks import Measured, best_dense, deciding, measu
 from ftag_prune.validation.options import Options
 from ftag_prune.validation.page import Validation, leave
 from ftag_prune.validation.part import Easel, Part, finite
+from ftag_prune.validation.parts.answers import answers
 from ftag_prune.validation.parts.fractions import fractions
 from ftag_prune.validation.parts.masses import masses, matters
 from ftag_prune.validation.parts.points import points
@@ -228,9 +229,10 @@ def _parts(scene: _Scene, progress: Callable[[str], None]) -> Iterator[Part]:
     jets, easel, options = scene.shared, scene.easel, scene.options
     taggers, featured = scene.taggers, scene.featured
     steps: list[Callable[[], Part]] = [
+        lambda: answers(scene.questions, options),
         lambda: sizes(scene.found, jets.task, easel, backgrounds=deciding(scene.judged, options)),
         lambda: rocs(taggers, scene.base, jets, easel, options),
-        lambda: points(taggers, jets, easel),
+        lambda: points(featured, jets, easel),
         lambda: profiles(featured, jets, easel),
         lambda: quality(featured, jets, easel),
         lambda: fractions(featured, jets),
@@ -238,7 +240,7 @@ def _parts(scene: _Scene, progress: Callable[[str], None]) -> Iterator[Part]:
         lambda: sample(scene.judged, easel),
     ]
     if matters(jets):
-        steps.insert(4, lambda: masses(featured, jets, easel, options))
+        steps.insert(5, lambda: masses(featured, jets, easel, options))
     for step in steps:
         started = time.monotonic()
         part = step()

@@ -57,7 +57,7 @@ def _tables(taggers: Sequence[Tagger], jets: HeldOut) -> Iterator[tuple[str, Tab
                 fractions=chosen.fractions,
             )
             yield (
-                f"working-points-{one.run}-{chosen.signal}",
+                f"cuts-{one.run}-{chosen.signal}",
                 tabulated(
                     value, jets, tagger=one.name, run=one.run, chosen=chosen, versions=versions
                 ),

@@ -169,7 +169,7 @@ def _table(found: Sequence[Measured], task: Task) -> Table:
     return Table(
         f"All networks at {at_efficiency(task)}",
         [
-            *("network", "pruned / %", "nodes", "parameters", "multiplications"),
+            *("network", "strategy", "pruned / %", "nodes", "parameters", "multiplications"),
             *(f"µs a jet, {batch} at once" for batch in BATCHES if timed),
             "validation loss",
             *(f"{name} rejection" for name in task.backgrounds),
@@ -186,7 +186,8 @@ def _table(found: Sequence[Measured], task: Task) -> Table:
 
 def _row(one: Measured, kept: Sequence[str], *, timed: bool) -> list[str | float | None]:
     return [
-        one.name,
+        one.network,
+        one.strategy,
         f"{100 * one.pruned:.1f}",
         round(one.nodes_left),
         round(one.parameters),

@@ -41,7 +41,7 @@ def trainings(groups: Sequence[Group], names: Mapping[str, str], easel: Easel) -
         "number of nodes, after which the compacted network is fine-tuned."
         + (" Stars: the epoch whose weights were kept." if marked else ""),
     )
-    return Part(title="Trainings", figures=(shown,), tables=(_table(groups, names),))
+    return Part(title="Trainings", figures=(shown,), tables=(_table(groups),))
 
 
 def _best(one: Finished) -> int | None:
@@ -71,13 +71,12 @@ def _history(name: str, one: Finished) -> plots.History:
     )
 
 
-def _table(groups: Sequence[Group], names: Mapping[str, str]) -> Table:
+def _table(groups: Sequence[Group]) -> Table:
     return Table(
         "Trainings",
-        ["network", "run", "seed", "epochs", "best epoch", "validation loss", "time / s"],
+        ["run", "seed", "epochs", "best epoch", "validation loss", "time / s"],
         [
             [
-                names[group.run.name],
                 one.run.name,
                 one.run.seed,
                 one.told["epochs"],
