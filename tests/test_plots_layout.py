@@ -37,6 +37,15 @@ def no_pressure() -> Figure:
     return fig
 
 
+def many_trainings() -> Figure:
+    run = main.trainings()[0]
+    names = [f"{name}, 90 % pruned, budget" for name in validation.NETWORKS]
+    fig, axes = plots.canvas_of_four()
+    plots.history(axes, [run._replace(name=name) for name in names])
+    plots.atlas_label(axes[0], main.LABEL, lines=main.LINES, above=True)
+    return fig
+
+
 def deep_layers() -> Figure:
     """A network with many layers."""
     names = [f"block {block}, {part}" for block in range(1, 5) for part in ("heads", "neurons")]
@@ -63,6 +72,7 @@ KINDS: dict[str, Callable[[], Figure]] = {
     "pruned, long label": lambda: main.pruned_figure(main.pruned_lines(10.5, 30_000), LONG)[0],
     "history": lambda: main.history_figure()[0],
     "history, no pressure": no_pressure,
+    "history, many": many_trainings,
     "layers": lambda: main.layers_figure()[0],
     "layers, deep": deep_layers,
     "spectra, flat": lambda: main.spectra_figure(main.falling_spectra(PT, power=0.3))[0],
@@ -90,6 +100,13 @@ KINDS: dict[str, Callable[[], Figure]] = {
         [
             one._replace(group=f"transformer of {one.group}, 36 inputs and 40 tracks")
             for one in validation.size_points()
+        ]
+    )[0],
+    "pareto, many": lambda: validation.pareto_figure(
+        [
+            one._replace(group=f"{one.group}-{depth}")
+            for depth in (1, 2, 3)
+            for one in validation.size_points(8, 4)
         ]
     )[0],
     "reliability": lambda: validation.reliability_figure(validation.reliabilities())[0],

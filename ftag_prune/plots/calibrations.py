@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.labels import beside
 from ftag_prune.plots.scales import ratio_axis, tick_labels
-from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
+from ftag_prune.plots.style import MARKERS, Array, bold, colours
 
 __all__ = [
     "ConfusionArtists",
@@ -81,7 +81,7 @@ def reliability(
         Name of the class, as in `flavours.FLAVOURS`.
     """
     points, below = [], []
-    for curve, colour, marker in zip(curves, cycle(MODELS), cycle(MARKERS), strict=False):
+    for curve, colour, marker in zip(curves, colours(len(curves)), cycle(MARKERS), strict=False):
         ends = np.array([curve.observed - curve.low, curve.high - curve.observed])
         points.append(_points(ax, curve, curve.observed, ends, (colour, marker)))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -104,9 +105,14 @@ def _stretch(ax: Axes, factor: float) -> None:
 def beside(ax: Axes, handles: Sequence[Any], *, title: str = "", gap: float = _ASIDE) -> Legend:
     """A legend at the right of the axes, its top at theirs; the gap is in inches.
 
-    The figure becomes wider where a long text needs it.
+    It has several columns where one would be higher than the figure, and the figure becomes wider
+    where they or a long text need it.
     """
-    legend = ax.legend(handles=handles, title=title or None, alignment="left", borderpad=0)
+    look: dict[str, Any] = {"title": title or None, "alignment": "left", "borderpad": 0}
+    legend = ax.legend(handles=handles, **look)
+    columns = math.ceil(legend.get_window_extent().height / ax.bbox.y1)
+    if columns > 1:
+        legend = ax.legend(handles=handles, ncols=columns, **look)
     _aside(ax, legend, gap=gap)
     return legend
 

@@ -17,7 +17,7 @@ from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import edges_of
 from ftag_prune.plots.labels import beside
 from ftag_prune.plots.scales import binned_axis, column_label, rejection_axis, y_label
-from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
+from ftag_prune.plots.style import MARKERS, Array, bold, colours
 
 __all__ = ["ProfileArtists", "ProfileLine", "rejection_profile"]
 
@@ -94,7 +94,7 @@ def rejection_profile(
     names = list(dict.fromkeys(line.name for line in lines))
     looks = [
         _Look(colour, marker, (index + 1) / (len(names) + 1))
-        for index, colour, marker in zip(range(len(names)), cycle(MODELS), cycle(MARKERS))
+        for index, (colour, marker) in enumerate(zip(colours(len(names)), cycle(MARKERS)))
     ]
     by_name = dict(zip(names, looks, strict=True))
     points, limits = [], []

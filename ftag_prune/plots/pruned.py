@@ -17,7 +17,7 @@ from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import band
 from ftag_prune.plots.labels import make_room
 from ftag_prune.plots.scales import ratio_axis, rejection_axis
-from ftag_prune.plots.style import MARKERS, MODELS, Array, bold
+from ftag_prune.plots.style import MARKERS, Array, bold, colours
 
 __all__ = [
     "PrunedArtists",
@@ -90,7 +90,7 @@ def rejection_versus_pruned(
     """
     points, bands, ratio_points, ratio_bands = [], [], [], []
     shifts = _SHIFT ** -(np.arange(len(lines)) - (len(lines) - 1) / 2)
-    looks = zip(lines, shifts, cycle(MODELS), cycle(MARKERS), strict=False)
+    looks = zip(lines, shifts, colours(len(lines)), cycle(MARKERS), strict=False)
     for line, shift, *look in looks:
         kept = (1 - line.pruned) * shift
         points.append(_series(ax, kept, line.rejection, line.error, line.name, look))

@@ -18,7 +18,7 @@ from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.bands import band
 from ftag_prune.plots.labels import make_room
 from ftag_prune.plots.scales import log_axis, ratio_axis
-from ftag_prune.plots.style import MODELS, Array, bold
+from ftag_prune.plots.style import Array, bold, colours
 
 __all__ = ["ModelCurve", "RocArtists", "roc"]
 
@@ -142,7 +142,7 @@ def _colours(curves: Sequence[ModelCurve]) -> list[Any]:
     pruned = [one.pruned for one in curves]
     if len(set(pruned)) == len(pruned):
         return _shades(pruned)
-    return list(islice(cycle(MODELS), len(curves)))
+    return colours(len(curves))
 
 
 def _most(ratios: Sequence[Array]) -> float:

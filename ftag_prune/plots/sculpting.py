@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import cycle, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from ftag_prune.plots.scales import (
     density_label,
     ratio_axis,
 )
-from ftag_prune.plots.style import MODELS, Array
+from ftag_prune.plots.style import Array, colours
 
 __all__ = ["MassArtists", "MassLine", "mass_sculpting"]
 
@@ -92,12 +91,12 @@ def mass_sculpting(
     area = ax.stairs(
         np.nan_to_num(before.density), edges, fill=True, color=_AREA, label=before.name
     )
-    colours = list(islice(cycle(MODELS), len(after)))
-    drawn = [_steps(ax, one, edges, c) for one, c in zip(after, colours, strict=True)]
+    looks = colours(len(after))
+    drawn = [_steps(ax, one, edges, c) for one, c in zip(after, looks, strict=True)]
     relative = [divided(one, before) for one in after]
     below = [
         steps(ratio, edges, *values, colour=colour)
-        for values, colour in zip(relative, colours, strict=True)
+        for values, colour in zip(relative, looks, strict=True)
     ]
     every = [before, *after]
     binned_axis(ratio, edges, [one.density for one in every])

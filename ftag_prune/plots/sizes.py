@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.plots.labels import beside
 from ftag_prune.plots.scales import log_axis, rejection_axis
-from ftag_prune.plots.style import MARKERS, MODELS, bold
+from ftag_prune.plots.style import MARKERS, bold, colours
 
 __all__ = ["ParetoArtists", "Quantity", "SizePoint", "pareto"]
 
@@ -27,6 +27,7 @@ _LABELS = {
     "multiplications": "Multiplications a jet",
     "latency": "Latency a jet",
 }
+_BEST = "no other is smaller\nand better"
 _BEST = "no other is smaller\nand better"
 _MARKERS = (*MARKERS, "*", "p", "h")
 
@@ -87,10 +88,11 @@ def pareto(
         Text over the legend, such as "70 % efficiency for $b$-jets".
     """
     seen = [one for one in points if np.isfinite([one.size, one.rejection, one.error]).all()]
-    colours = _looks((one.group for one in points), MODELS)
-    markers = _looks((one.name for one in points), _MARKERS)
+    groups, names = ({getattr(one, key): None for one in points} for key in ("group", "name"))
+    looks = dict(zip(groups, colours(len(groups)), strict=True))
+    markers = dict(zip(names, cycle(_MARKERS), strict=False))
     drawn = [
-        _points(ax, some, colours[group], markers[name])
+        _points(ax, some, looks[group], markers[name])
         for (group, name), some in _together(seen).items()
     ]
     front, marks = _front(ax, [one for one in seen if one.on_front])
@@ -99,13 +101,8 @@ def pareto(
     log_axis(ax, np.array([one.size for one in seen]), which="x")
     ax.set_xlabel(_LABELS[quantity] + (f" [{unit}]" if unit else ""))
     ax.set_ylabel(f"Rejection of {FLAVOURS[background].label}")
-    handles = [*_entries(colours, markers), marks]
+    handles = [*_entries(looks, markers), marks]
     return ParetoArtists(drawn, front, marks, beside(ax, handles, title=efficiency))
-
-
-def _looks(names: Iterable[str], choices: Sequence[str]) -> dict[str, str]:
-    """A colour or marker for each name."""
-    return dict(zip(dict.fromkeys(names), cycle(choices), strict=False))
 
 
 def _together(points: Sequence[SizePoint]) -> dict[tuple[str, str], list[SizePoint]]:
@@ -138,19 +135,15 @@ def _front(ax: Axes, points: Sequence[SizePoint]) -> tuple[Line2D, Line2D]:
     (front,) = ax.plot(size, rejection, "-", color="0.35", linewidth=bold(1.2), zorder=1)
     front.set_drawstyle("steps-post")
     (marks,) = ax.plot(size, rejection, "o", color="black", markersize=bold(14), zorder=1.5)
-    marks.set(
-        markerfacecolor="none", markeredgewidth=bold(1.4), label="no other is smaller\nand better"
-    )
+    marks.set(markerfacecolor="none", markeredgewidth=bold(1.4), label=_BEST)
     return front, marks
 
 
-def _entries(colours: Mapping[str, str], markers: Mapping[str, str]) -> list[Line2D]:
+def _entries(looks: Mapping[str, str], markers: Mapping[str, str]) -> list[Line2D]:
     """Networks by colour and strategies by marker."""
-    look: dict[str, Any] = {"linestyle": "", "markersize": bold(8)}
-    networks = [
-        Line2D([], [], color=one, marker="o", label=name, **look) for name, one in colours.items()
+    entries = [(name, colour, "o") for name, colour in looks.items()]
+    entries += [(name, "0.4", marker) for name, marker in markers.items()]
+    return [
+        Line2D([], [], color=colour, marker=marker, label=name, linestyle="", markersize=bold(8))
+        for name, colour, marker in entries
     ]
-    strategies = [
-        Line2D([], [], color="0.4", marker=one, label=name, **look) for name, one in markers.items()
-    ]
-    return [*networks, *strategies]

@@ -8,9 +8,11 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+import matplotlib
 import matplotlib.style
 import mplhep
 import numpy as np
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from ftag_prune.errors import FtagPruneError, nearest
@@ -25,6 +27,7 @@ __all__ = [
     "Preset",
     "atlas_style",
     "bold",
+    "colours",
     "preset",
 ]
 
@@ -121,6 +124,14 @@ def atlas_style(style: str = "notes") -> Iterator[None]:
             yield
     finally:
         _IN_FORCE.reset(before)
+
+
+def colours(number: int) -> list[str]:
+    """So many colours of models: the eight as far as they go, else a rainbow."""
+    if number <= len(MODELS):
+        return list(MODELS[:number])
+    shades = matplotlib.colormaps["turbo"](np.linspace(0.02, 0.98, number))
+    return [to_hex(shade) for shade in shades]
 
 
 def preset() -> Preset:

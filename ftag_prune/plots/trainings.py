@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 from typing import NamedTuple
 
 import matplotlib
@@ -15,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.plots.labels import make_room
+from ftag_prune.plots.labels import beside, make_room
 from ftag_prune.plots.scales import epoch_axis, log_axis, tick_labels
-from ftag_prune.plots.style import COLOURS, Array, bold
+from ftag_prune.plots.style import Array, bold, colours
 
 __all__ = ["History", "HistoryArtists", "LayerArtists", "PrunedShape", "history", "layers"]
 
@@ -28,6 +27,7 @@ _PANELS = (
     ("pressure", r"Pressure $\mu\lambda$"),
 )
 _NEGLIGIBLE = 1e-6  # of the largest pruning loss; what is smaller only pushes the axis down
+_BEYOND = 0.15  # of a panel: how far a legend above it may reach to the left
 _ROOM_FOR_COUNT = 0.06
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue (ITU-R BT.709)
 
@@ -102,7 +102,7 @@ def history(axes: Sequence[Axes], runs: Sequence[History]) -> HistoryArtists:
     lines: list[list[Line2D]] = [[] for _ in _PANELS]
     validation: list[Line2D] = []
     freezes = {run.freeze for run in runs if run.freeze is not None}
-    for run, colour in zip(runs, cycle(COLOURS), strict=False):
+    for run, colour in zip(runs, colours(len(runs)), strict=True):
         for ax, drawn, (field, _) in zip(axes, lines, _PANELS, strict=True):
             style = "--" if field == "class_loss" else "-"
             steps = "steps-mid" if field == "pressure" else "default"
@@ -139,10 +139,10 @@ def layers(ax: Axes, shapes: Sequence[PrunedShape]) -> LayerArtists:
     kept = np.array([shape.kept for shape in shapes])  # (shapes, layers)
     shares = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
     floor = np.cumsum(shares, axis=1) - shares
-    colours = matplotlib.colormaps["cividis"](np.linspace(0.1, 0.95, len(names)))
+    shades = matplotlib.colormaps["cividis"](np.linspace(0.1, 0.95, len(names)))
     bars = []
-    inks = np.where(colours[:, :3] @ _LUMINANCE < 0.5, "white", "black")
-    for i, (name, colour) in enumerate(zip(names, colours, strict=True)):
+    inks = np.where(shades[:, :3] @ _LUMINANCE < 0.5, "white", "black")
+    for i, (name, colour) in enumerate(zip(names, shades, strict=True)):
         group = ax.bar(
             np.arange(len(shapes)), shares[:, i], 0.7, floor[:, i], color=colour, label=name
         )
@@ -189,15 +189,21 @@ def _scales(axes: Sequence[Axes], runs: Sequence[History]) -> None:
 
 
 def _history_legend(ax: Axes, runs: Sequence[Line2D]) -> Legend:
-    """Runs by colour and meanings by line style, over the upper right panel."""
+    """Runs by colour and meanings by line style, over the upper right panel.
+
+    If it has no room there, it stands to the right of the panel.
+    """
     grey = [
         Line2D([], [], color="0.3", linestyle="-", label="validation"),
         Line2D([], [], color="0.3", linestyle="--", label="training"),
         Line2D([], [], color="0.3", linestyle=":", label="freeze"),
     ]
-    return ax.legend(
+    legend = ax.legend(
         handles=[*runs, *grey],
         loc="lower right",
         bbox_to_anchor=(1, 1),
         ncols=3 if len(runs) > 4 else 2,
     )
+    box = legend.get_window_extent()
+    fits = box.x0 > ax.bbox.x0 - _BEYOND * ax.bbox.width and box.y1 <= ax.figure.bbox.y1
+    return legend if fits else beside(ax, [*runs, *grey])
