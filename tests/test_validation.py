@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from small_samples import Small, card, small, write_root
+from test_config import study
 from test_train import a_run
 
 from ftag_prune import plots
@@ -24,7 +25,14 @@ from ftag_prune.metrics import discriminant, rejection
 from ftag_prune.prepare import prepare
 from ftag_prune.record import read_csv, read_json, write_csv, write_json
 from ftag_prune.train.runs import train_runs
-from ftag_prune.validation import Options, page, read_tabulated, sections, validate_runs
+from ftag_prune.validation import (
+    Options,
+    page,
+    read_tabulated,
+    sections,
+    validate_runs,
+    validate_study,
+)
 from ftag_prune.validation.heldout import held_out
 from ftag_prune.validation.references import references
 from ftag_prune.validation.runs import group_runs, read_run, titles
@@ -238,6 +246,8 @@ class TestWhatIsLeft:
             weight = file["jets"]["mc_weight"][:][jets.label == 0].astype(float)
             lost = np.isnan(file["jets"]["sv_mass"][:][jets.label == 0])
         assert of_b["jets"] == len(weight)
+        eta = [float(row["low"]) for row in read_csv(validated / "distribution-eta.csv")]
+        assert min(eta) >= 0, "of |eta|, as the axis says"
         assert of_b["effective"] == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
         assert list(numbers["missing"]) == ["sv_mass", "best"]
         assert numbers["missing"]["sv_mass"][0] == pytest.approx(lost.mean())
@@ -276,6 +286,28 @@ class TestWhatIsLeft:
 def held_out_jets(folder: Path) -> int:
     """Test jets, as many as a batch of a thousand has at most."""
     return min(1000, len(held_out(folder / "jets").label))
+
+
+class TestStudy:
+    def test_its_runs_its_label_and_its_style_are_taken(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+        monkeypatch.setattr(
+            "ftag_prune.validation.validate.validate_runs",
+            lambda jets, runs, out, **more: asked.append((jets, runs, out, more["options"])),
+        )
+        wanted = study(figures={"label": "Simulation", "lines": ["here"], "style": "slides"})
+        validate_study(wanted, "single_b", tmp_path, tmp_path / "out", options=Options(seed=3))
+        ((jets, runs, out, options),) = asked
+        assert (jets, out) == (tmp_path / "jets" / "single_b", tmp_path / "out")
+        assert runs == [tmp_path / "runs" / run.name for run in wanted.runs()]
+        assert (options.label, options.lines) == ("Simulation", ("here",))
+        assert (options.style, options.seed) == ("slides", 3)
+
+    def test_a_task_without_runs(self, tmp_path: Path) -> None:
+        with pytest.raises(FtagPruneError, match="study 'test' has no run of the task 'hbb_cc'"):
+            validate_study(study(), "hbb_cc", tmp_path, tmp_path / "out")
 
 
 class TestTrees:

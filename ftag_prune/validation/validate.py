@@ -58,11 +58,15 @@ def validate_study(
     options: Options = Options(),  # noqa: B008 - frozen
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
-    """Validate all runs of one task of a finished study in `folder`; see `validate_runs`."""
+    """Validate all runs of one task of a finished study in `folder`; see `validate_runs`.
+
+    Label, lines and style of the figures are those of the study.
+    """
     runs = [folder / "runs" / run.name for run in study.runs() if run.task == task]
     if not runs:
         raise FtagPruneError(f"study '{study.study}' has no run of the task '{task}'")
-    more = {"label": options.label or study.figures.label, "lines": study.figures.lines}
+    figures = study.figures
+    more = {"label": figures.label, "lines": figures.lines, "style": figures.style}
     chosen = options.model_copy(update=more)
     return validate_runs(folder / "jets" / task, runs, out, options=chosen, progress=progress)
 

@@ -45,7 +45,10 @@ def sample(jets: HeldOut, easel: Easel) -> Part:
     inputs = load(jets.path).x.numpy()
     missing = _missing(inputs, jets)
     figures = [
-        *(_single(easel, jets, name, values) for name, values in jets.columns.items()),
+        *(
+            _single(easel, jets, name, np.abs(values) if name == "eta" else values)
+            for name, values in jets.columns.items()
+        ),
         *_pages(easel, jets, inputs),
     ]
     return Part(
