@@ -16,6 +16,12 @@ def captions(study: Study, task: Task) -> dict[str, str]:
     runs = [run for run in study.runs() if run.task == task.name]
     network = network_name(largest(runs, study.grid.strategies[0]))
     texts = {
+        "first": "Rejection of {background} at {point} efficiency for {signal} of taggers in two "
+        "steps, against the fraction of nodes that was switched off in the first of them, which "
+        "scores the subjets; one line for each second step. Points: mean over {seeds} trainings "
+        "of both steps; bands: error from the number of test jets and from the spread of the "
+        "trainings, added in quadrature. Below: ratio to the same second step on the dense first "
+        "one, on the same jets.",
         "pruned": "Rejection of {background} at {point} efficiency for {signal} against the "
         "fraction of nodes that was switched off, for the given "
         "networks, strategy “{strategy}”. Points: mean over {seeds} trainings; bands: error "
@@ -61,7 +67,7 @@ def captions(study: Study, task: Task) -> dict[str, str]:
 
 def _background(name: str) -> str:
     kind, _, which = name.partition("-")
-    return FLAVOURS[which].label if kind in ("pruned", "strategies", "roc") else ""
+    return FLAVOURS[which].label if kind in ("first", "pruned", "strategies", "roc") else ""
 
 
 def _which(study: Study, name: str) -> str:

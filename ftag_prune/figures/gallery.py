@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ftag_prune import plots
 from ftag_prune.config import Study
-from ftag_prune.figures import stall, taggers, trainings
+from ftag_prune.figures import stall, steps, taggers, trainings
 from ftag_prune.figures.drawing import Drawing, Drawn
 from ftag_prune.flavours import Task
 from ftag_prune.summary import read_cells, task_in
@@ -39,6 +39,8 @@ def names(study: Study, task: Task) -> tuple[str, ...]:
     """Names of the figures of a task, the headline first."""
     kinds = ["pruned", "strategies", "roc"] if len(study.grid.strategies) > 1 else ["pruned", "roc"]
     wanted = study.figures
+    runs = [run for run in study.runs() if run.task == task.name]
+    kinds = ["first", *kinds] if steps.in_two_steps(runs) else kinds
     kinds = kinds if wanted.taggers else []
     return (
         *(f"{kind}-{one}" for kind in kinds for one in task.backgrounds),
@@ -52,6 +54,7 @@ def names(study: Study, task: Task) -> tuple[str, ...]:
 
 
 _KINDS: dict[str, Callable[[Drawing, str], Drawn]] = {
+    "first": steps.first_step,
     "pruned": taggers.pruned,
     "strategies": taggers.strategies,
     "roc": taggers.roc,

@@ -132,13 +132,19 @@ def _spread(found: list[float]) -> float:
     return float(np.std(found, ddof=1)) if len(found) > 1 and max(found) < math.inf else 0.0
 
 
+def _gates_rate(run: Run) -> float:
+    """Learning rate of the gates when the first of them move."""
+    epochs = run.training.epochs
+    return run.how.rates.at(epochs.dense / epochs.total).gates
+
+
 def _predicted(drawing: Drawing, run: Run) -> float:
     """Gated epochs until identical gates fall below one half under SGD; nan for anything else."""
     how, optimiser = run.how, run.training.optimiser
     if not isinstance(how, Gated) or how.gate.kind != "sigmoid" or optimiser.kind != "sgd":
         return math.nan
     way = travel(how.gate.start_value, 1 - run.target, steepness=how.gate.steepness)
-    rate, momentum = how.rates.at(0.0).gates, optimiser.momentum
+    rate, momentum = _gates_rate(run), optimiser.momentum
     nodes, steps = nodes_of(run), drawing.steps(run)
     if isinstance(how.pressure, Ladder):
         ladder = how.pressure
@@ -210,7 +216,7 @@ def _diluted(drawing: Drawing, run: Run) -> plots.Diluted:
         slope = how.gate.steepness * how.gate.start_value * (1 - how.gate.start_value)
         time = tau(
             nodes=nodes_of(run),
-            rate=how.rates.at(0.0).gates,
+            rate=_gates_rate(run),
             pressure=how.pressure.value,
             slope_squared=slope**2,
             momentum=getattr(optimiser, "momentum", 0.0),
