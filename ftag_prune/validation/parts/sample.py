@@ -88,12 +88,13 @@ def _effective(weight: Array) -> float:
 def _missing(inputs: Array, jets: HeldOut) -> dict[str, Array]:
     """Share of each class (classes,) whose input is missing, of inputs with any."""
     lost = ~np.isfinite(inputs)
-    of_class = np.eye(len(jets.task.classes))[jets.label]  # (jets, classes)
-    shares = (of_class.T @ lost) / of_class.sum(axis=0)[:, None]  # (classes, inputs)
+    shares = np.array(
+        [lost[jets.label == index].mean(axis=0) for index in range(len(jets.task.classes))]
+    )  # (classes, inputs)
     return {
         name: shares[:, index]
         for index, name in enumerate(jets.about.inputs)
-        if lost[:, index].any()
+        if shares[:, index].any()
     }
 
 
