@@ -62,11 +62,9 @@ def deep_layers() -> Figure:
 
 KINDS: dict[str, Callable[[], Figure]] = {
     "roc, low": lambda: main.roc_figure(1.0, "tau")[0],
-    "roc, middle": lambda: main.roc_figure(1.8, "c")[0],
     "roc, high": lambda: main.roc_figure(3.1, "u")[0],
     "roc, references": lambda: validation.references_figure()[0],
     "pruned, low": lambda: main.pruned_figure(main.pruned_lines(3, 600_000))[0],
-    "pruned, middle": lambda: main.pruned_figure(main.pruned_lines(10.5, 30_000))[0],
     "pruned, high": lambda: main.pruned_figure(main.pruned_lines(4_000, 600_000))[0],
     "pruned, eight networks": lambda: main.pruned_figure(networks(10.5))[0],
     "pruned, long label": lambda: main.pruned_figure(main.pruned_lines(10.5, 30_000), LONG)[0],
@@ -80,10 +78,8 @@ KINDS: dict[str, Callable[[], Figure]] = {
     "epochs": lambda: stall.epochs_figure()[0],
     "epochs, pressure": lambda: stall.epochs_figure(quantities=("pressure", "fractional"))[0],
     "onset": lambda: stall.onset_figure(*stall.onsets())[0],
-    "onset, no ladder": lambda: stall.onset_figure(*stall.onsets(), rung=None)[0],
     "mechanisms": lambda: stall.mechanisms_figure(stall.cases())[0],
     "regrowth": lambda: stall.regrowth_figure(stall.regrown())[0],
-    "regrowth, few": lambda: stall.regrowth_figure(stall.regrown()[2:])[0],
     "groups": lambda: stall.groups_figure()[0],
     "groups, high": lambda: stall.groups_figure(4_000.0)[0],
     "distributions, log": lambda: validation.distributions_figure(validation.histograms())[0],
