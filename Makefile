@@ -32,7 +32,7 @@ bench: $(VENV)/ready     ## speed of the training step and of the generator, on 
 	python benchmarks/generate.py
 
 figures-baseline: $(VENV)/ready ## draw the reference images of the figure tests anew (then look at them)
-	pytest -o addopts= tests/test_plots.py --mpl-generate-path=tests/baseline
+	pytest -o addopts= tests/test_plots.py tests/test_plots_stall.py tests/test_plots_validation.py --mpl-generate-path=tests/baseline
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

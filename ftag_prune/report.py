@@ -33,6 +33,7 @@ _KINDS = {
     ".yaml": "application/yaml",
 }
 # "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
+_WORD = re.compile(r"[^\W\d_]{3}")
 _LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 # "Single-b, 32 nodes a layer: ..." says in its first words what it is about.
 _SUBJECT = re.compile(r"[^:.]{1,60}:(?= )")
@@ -208,7 +209,8 @@ def _cell(value: Cell) -> _Shown:
     if isinstance(value, str):
         found = _LEADING.match(value)
         key = found[1].replace(",", "") if found else ""
-        return _Shown(value, key, numeric=found is not None)
+        # "64 nodes a layer" is sorted by its number and written as a text; "9.8 ± 0.1 ms" is none.
+        return _Shown(value, key, numeric=found is not None and not _WORD.search(value))
     if value is None or math.isnan(value):
         return _Shown("–", "", numeric=True)  # noqa: RUF001
     if isinstance(value, bool):

@@ -9,54 +9,45 @@ from typing import Any
 
 from ftag_prune.config import Study
 from ftag_prune.figures import captions
-from ftag_prune.figures.drawing import network_name
-from ftag_prune.flavours import FLAVOURS, Task
+from ftag_prune.flavours import Task
 from ftag_prune.record import provenance, read_json
 from ftag_prune.report import Figure, Section, Table, page
 from ftag_prune.sample import Sample, flow_rows, read_sample
 from ftag_prune.sample import captions as sample_captions
 from ftag_prune.summary import Cell, read_cells, task_in
 from ftag_prune.tensors import description
+from ftag_prune.validation import read_validation, sections
 
-__all__ = ["answer", "tell"]
+__all__ = ["tell"]
 
-# "Nothing lost" means: the ratio to dense does not fall below this at 95 % confidence.
-TOLERANCE = 0.10
-_ONE_SIDED = 1.645
-# A background with a smaller fraction in the discriminant is shown, but does not decide.
-_MATTERS = 0.05
+_HEADLINE = ("first", "pruned", "strategies")
 
 
 def tell(study: Study, folder: Path) -> str:
     """Report of a finished study in `folder`, as one HTML page."""
-    sections, answers = [], []
+    told, answers = [], []
     for task in study.tasks:
         cells = read_cells(folder / "tables" / f"{task}.csv")
         judged = task_in(cells, task)
-        answers += answer(cells, judged)
-        sections += _sections(study, judged, cells, folder)
-        sections.append(_sample(judged, folder))
+        validated = folder / "validation" / task if study.validation else None
+        answers += _answers(validated)
+        told += _sections(study, judged, cells, folder, validated)
+        told.append(_sample(judged, folder))
     return page(
         f"How small can the tagger be? Study “{study.study}”",
-        [*sections, _controls(study, folder)],
-        summary=[*answers, _reading(study)],
+        [*told, _controls(study, folder)],
+        summary=answers or ["This study asks how trainings go, not how small a tagger can be."],
+        reading=_reading(study),
         provenance=_provenance(study, folder),
     )
 
 
-def answer(cells: Iterable[Cell], task: Task) -> list[str]:
-    """One sentence for each network: how far it can be pruned without losing rejection."""
-    points = _by_point(cells, task)
-    sentences = []
-    for network in dict.fromkeys(network for network, _, _ in points):
-        mine = {key: found for key, found in points.items() if key[0] == network}
-        safe = [found for found in mine.values() if all(map(_nothing_lost, _judged(found, task)))]
-        dense = next((found for key, found in mine.items() if key[1] == "dense"), None)
-        if dense is None:
-            continue
-        best = min(safe, key=lambda found: found[0].left, default=dense)
-        sentences.append(_sentence(task, network, best))
-    return sentences
+def _answers(validated: Path | None) -> list[str]:
+    """How small the tagger of a task can be, and what one has to know of that."""
+    if validated is None:
+        return []
+    found = read_validation(validated)
+    return [*found["answers"], *found["notes"]]
 
 
 def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float], list[Cell]]:
@@ -68,67 +59,39 @@ def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float],
     return points
 
 
-def _judged(cells: Iterable[Cell], task: Task) -> list[Cell]:
-    """Backgrounds that matter in the discriminant; of the others the sample has too few jets."""
-    shares = task.discriminants[0].fractions
-    return [cell for cell in cells if shares[cell.background] >= _MATTERS]
+def _reading(study: Study) -> list[str]:
+    return [
+        "Each network was trained once without gates (dense) and once for each pruned fraction "
+        "with a shadow network that switches nodes off; then exactly the asked number of nodes was "
+        "kept, the others were cut out, and the smaller network was fine-tuned. The dense tagger "
+        "has as many epochs.",
+        "All numbers are measured on the compacted network with jets of events that no training "
+        f"has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is "
+        "one over the efficiency for a background, at the stated efficiency for the signal.",
+    ]
 
 
-def _nothing_lost(cell: Cell) -> bool:
-    """At 95 % confidence the ratio to dense lies above 1 - TOLERANCE."""
-    return cell.ratio - _ONE_SIDED * cell.ratio_total >= 1 - TOLERANCE
+def _sections(
+    study: Study, task: Task, cells: list[Cell], folder: Path, validated: Path | None
+) -> list[Section]:
+    """The answer, what pruning costs, and what a task force asks further."""
+    asked = sections(validated, group=_plain(task)) if validated else []
+    return [*asked[:1], *_studied(study, task, cells, folder), *asked[1:]]
 
 
-def _sentence(task: Task, network: str, best: Sequence[Cell]) -> str:
-    first = best[0]
-    start = f"{_plain(task)}, {network_name(network)}: "
-    if first.strategy == "dense":
-        return (
-            f"{start}no pruned fraction of this study is shown to keep all rejections within "
-            f"{100 * TOLERANCE:g} % of the dense tagger at 95 % confidence."
-        )
-    ratios = "; ".join(
-        f"{FLAVOURS[cell.background].label} {cell.ratio:.2f} ± {cell.ratio_total:.2f}"
-        for cell in _judged(best, task)
-    )
-    share = 100 * first.pruned
-    return (
-        f"{start}{first.left:g} of {first.whole:g} {first.unit} ({share:.3g} % pruned, "
-        f"{first.parameters:,.0f} parameters) keep every rejection at "
-        f"{100 * task.working_point:g} % efficiency within {100 * TOLERANCE:g} % of the dense "
-        f"tagger at 95 % confidence (ratio to dense: {ratios})."
-    )
-
-
-def _reading(study: Study) -> str:
-    return (
-        "How to read this page: each network was trained once without gates (dense) and once "
-        "for each pruned fraction with a shadow network that switches nodes off; then exactly "
-        "the asked number of nodes was kept, the others were cut out, and the smaller network was "
-        "fine-tuned. All numbers are measured on that compacted network with jets of events that "
-        f"no training has seen, over {len(study.grid.seeds)} trainings with different seeds. "
-        "The dense tagger is trained for as many epochs. “Rejection” is one over the efficiency "
-        "for a background, at the stated efficiency for the signal."
-    )
-
-
-def _sections(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[Section]:
+def _studied(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[Section]:
     figures = _figures(study, task, folder)
-    main = [figures[name] for name in figures if name.startswith(("pruned", "strategies"))]
-    rest = [figures[name] for name in figures if not name.startswith(("pruned", "strategies"))]
+    main = [figures[name] for name in figures if name.startswith(_HEADLINE)]
+    rest = [figures[name] for name in figures if not name.startswith(_HEADLINE)]
     return [
         Section(
-            title=f"{_plain(task)}: rejection against pruned nodes",
+            title="Rejection against pruned nodes",
             text=[_definition(task)],
             figures=main,
             tables=[_table(task, cells)],
+            group=_plain(task),
         ),
-        Section(
-            title=f"{_plain(task)}: ROC curves and trainings",
-            text=[],
-            figures=rest,
-            tables=[],
-        ),
+        Section(title="Curves and trainings of one network", figures=rest, group=_plain(task)),
     ]
 
 
@@ -204,7 +167,8 @@ def _sample(task: Task, folder: Path) -> Section:
     place = folder / "samples" / task.name
     lost = len(sample.skipped)
     return Section(
-        title=f"Samples: {_plain(task)}",
+        title="Where the jets went",
+        group=_plain(task),
         text=[
             f"{sample.title}. Files read: {len(sample.read_files)}; skipped: {lost}"
             + (", listed below." if lost else ".")

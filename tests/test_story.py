@@ -1,6 +1,7 @@
 """The answer that the report begins with, for cells whose answer is known."""
 
-import pytest
+import re
+
 from test_config import study
 from test_sample import leave_prepared, spectra
 
@@ -8,7 +9,7 @@ from ftag_prune import figures
 from ftag_prune.flavours import TASKS, task_of
 from ftag_prune.record import write_json
 from ftag_prune.sample import draw, read_sample
-from ftag_prune.story import answer, tell
+from ftag_prune.story import tell
 from ftag_prune.summary import Cell, write_cells
 
 TASK = TASKS["single_b"]
@@ -57,43 +58,23 @@ def cell(left, ratio, background, *, network, error, spread):
     )
 
 
-def test_the_smallest_safe_network_is_named_with_its_ratios():
-    (said,) = answer(cells({16: 1.01, 8: 0.97, 4: 0.90}), TASK)
-    assert "8 of 32 nodes (75 % pruned, 80 parameters)" in said
-    assert "within 10 % of the dense tagger at 95 % confidence" in said
-    assert "0.97 ± 0.02" in said
-    assert "tau" not in said, "too few jets to decide"
+def leave_validation(folder):
+    """What a validation leaves: an answer, and two parts of the page."""
+    parts = [
+        {"title": title, "text": [], "figures": [], "tables": [], "files": []}
+        for title in ("How small can it be?", "Size and time")
+    ]
+    content = dict.fromkeys(("task", "title", "numbers", "provenance"), "")
+    write_json(
+        folder / "validation.json",
+        {**content, "answers": ["Single-b: 16 nodes do."], "notes": ["None."], "parts": parts},
+    )
 
 
-def test_a_network_is_safe_only_beyond_its_error():
-    """0.97 - 1.645 * 0.05 lies below 0.9; both errors count."""
-    (said,) = answer(cells({16: 1.01, 8: 0.97}, error=0.05), TASK)
-    assert "16 of 32 nodes" in said
-    (said,) = answer(cells({16: 1.01, 8: 0.97}, error=0.02, spread=0.05), TASK)
-    assert "16 of 32 nodes" in said
-
-
-def test_without_a_safe_network_that_is_said():
-    (said,) = answer(cells({16: 0.8, 8: 0.7}), TASK)
-    assert said.startswith("Single-b, 16 nodes a layer: no pruned fraction of this study")
-
-
-def test_every_network_has_its_own_answer():
-    said = answer(cells({16: 0.8}) + cells({8: 1.0}, network="w64"), TASK)
-    assert len(said) == 2
-    assert "no pruned fraction" in said[0]
-    assert "Single-b, 64 nodes a layer: 8 of 32 nodes" in said[1]
-
-
-@pytest.mark.parametrize("ratios", [{}, {16: float("nan")}])
-def test_missing_ratios_decide_nothing(ratios):
-    (said,) = answer(cells(ratios), TASK)
-    assert "no pruned fraction" in said
-
-
-def leave_study(folder, **prepared):
+def leave_study(folder, *, changes=None, **prepared):
     """Results of a study, with figures that are no more than the beginning of a PNG."""
-    wanted = study()
+    wanted = study(**(changes or {}))
+    leave_validation(folder / "validation/single_b")
     for name in figures.names(wanted, task_of("single_b")):
         place = folder / "figures/single_b"
         place.mkdir(parents=True, exist_ok=True)
@@ -113,9 +94,28 @@ def leave_study(folder, **prepared):
     return wanted
 
 
+def test_the_answer_comes_first_and_its_parts_around_what_was_studied(tmp_path):
+    page = tell(leave_study(tmp_path), tmp_path)
+    assert "16 nodes do." in page
+    titles = re.findall(r"<h2><small>Single-b</small> (.*?)</h2>", page)
+    assert titles == [
+        "How small can it be?",
+        "Rejection against pruned nodes",
+        "Curves and trainings of one network",
+        "Size and time",
+        "Where the jets went",
+    ]
+
+
+def test_a_study_of_trainings_has_no_answer(tmp_path):
+    page = tell(leave_study(tmp_path, changes={"validation": None}), tmp_path)
+    assert "This study asks how trainings go" in page
+    assert "How small can it be?" not in page
+
+
 def test_the_sample_is_told_with_figures_cut_flow_and_skipped_files(tmp_path):
     page = tell(leave_study(tmp_path), tmp_path)
-    assert "<h2>Samples: Single-b</h2>" in page
+    assert "<h2><small>Single-b</small> Where the jets went</h2>" in page
     assert "a fine sample. Files read: 2; skipped: 1, listed below." in page
     assert 'download="spectra-pt.csv"' in page
     assert 'download="spectra-eta.csv"' in page

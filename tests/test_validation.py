@@ -18,7 +18,7 @@ from test_config import study
 from test_train import a_run
 
 from ftag_prune import plots
-from ftag_prune.config import Epochs, Training
+from ftag_prune.config import Epochs, Figures, Training, Validation
 from ftag_prune.errors import FtagPruneError, SampleError
 from ftag_prune.evaluate import evaluate_runs
 from ftag_prune.metrics import discriminant, rejection
@@ -26,7 +26,6 @@ from ftag_prune.prepare import prepare
 from ftag_prune.record import read_csv, read_json, write_csv, write_json
 from ftag_prune.train.runs import train_runs
 from ftag_prune.validation import (
-    Options,
     page,
     read_tabulated,
     sections,
@@ -107,10 +106,9 @@ def validated(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("validated") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "save", not_drawn)
-        options = Options(replicas=20, label="Simulation")
-        validate_runs(
-            finished / "jets", [finished / "runs" / name for name in NAMES], out, options=options
-        )
+        options, figures = Validation(replicas=20), Figures(label="Simulation", lines=())
+        runs = [finished / "runs" / name for name in NAMES]
+        validate_runs(finished / "jets", runs, out, options=options, figures=figures)
     return out
 
 
@@ -295,15 +293,20 @@ class TestStudy:
         asked = []
         monkeypatch.setattr(
             "ftag_prune.validation.validate.validate_runs",
-            lambda jets, runs, out, **more: asked.append((jets, runs, out, more["options"])),
+            lambda jets, runs, out, **more: asked.append(
+                (jets, runs, out, more["options"], more["figures"])
+            ),
         )
-        wanted = study(figures={"label": "Simulation", "lines": ["here"], "style": "slides"})
-        validate_study(wanted, "single_b", tmp_path, tmp_path / "out", options=Options(seed=3))
-        ((jets, runs, out, options),) = asked
+        wanted = study(
+            figures={"label": "Simulation", "lines": ["here"], "style": "slides"},
+            validation={"seed": 3, "tolerance": 0.2},
+        )
+        validate_study(wanted, "single_b", tmp_path, tmp_path / "out")
+        ((jets, runs, out, options, figures),) = asked
         assert (jets, out) == (tmp_path / "jets" / "single_b", tmp_path / "out")
         assert runs == [tmp_path / "runs" / run.name for run in wanted.runs()]
-        assert (options.label, options.lines) == ("Simulation", ("here",))
-        assert (options.style, options.seed) == ("slides", 3)
+        assert (figures.label, figures.lines, figures.style) == ("Simulation", ("here",), "slides")
+        assert (options.seed, options.tolerance) == (3, 0.2)
 
     def test_a_task_without_runs(self, tmp_path: Path) -> None:
         with pytest.raises(FtagPruneError, match="study 'test' has no run of the task 'hbb_cc'"):
@@ -505,7 +508,7 @@ class TestRuns:
     ) -> None:
         monkeypatch.setattr(plots, "save", not_drawn)
         runs = [finished / "runs" / name for name in ("half-1", "few-1")]
-        options = Options(replicas=20, trees=False, latency=False, references=())
+        options = Validation(replicas=20, trees=False, latency=False, references=())
         validate_runs(finished / "jets", runs, tmp_path, options=options)
         content = told(tmp_path)
         assert content["answers"] == [

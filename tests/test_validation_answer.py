@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftag_prune.config import Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import TASKS
 from ftag_prune.metrics import Combined
@@ -18,7 +19,6 @@ from ftag_prune.validation.answer import Candidate, Kept, answer, judge
 from ftag_prune.validation.front import front
 from ftag_prune.validation.latency import Latency
 from ftag_prune.validation.networks import Measured
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.parts.answers import answers
 from ftag_prune.validation.sentences import best_question, network_questions, sentence
 
@@ -247,7 +247,7 @@ DENSE = measured("64 nodes, dense", 10_000, strategy="dense", error=0.0)
 
 class TestWords:
     def say(self, *others: Measured, **options: Any) -> str:
-        chosen = Options(**options)
+        chosen = Validation(**options)
         found = [DENSE, *others]
         return sentence(best_question(found, DENSE, TASK, chosen), found, TASK, chosen)
 
@@ -297,7 +297,7 @@ class TestWords:
         assert "keeps light-flavour unknown (no jet passes), $c$ 1.00 ± 0.01" in said
 
     def test_of_a_single_network_one_question_is_enough(self) -> None:
-        assert network_questions([DENSE, measured("half", 5000)], TASK, Options()) == []
+        assert network_questions([DENSE, measured("half", 5000)], TASK, Validation()) == []
 
     def test_tolerance_confidence_and_size_can_be_chosen(self) -> None:
         said = self.say(measured("half", 5000, best=(0.93, 0.93)), tolerance=0.05, confidence=0.9)
@@ -314,7 +314,7 @@ class TestWords:
             measured("wide, half", 50_000, network="w256"),
             measured("lone", 10, network="w8", strategy="dense"),
         ]
-        options = Options()
+        options = Validation()
         said = [
             sentence(one, found, TASK, options) for one in network_questions(found, TASK, options)
         ]
@@ -332,7 +332,7 @@ class TestTable:
             measured("half", 5000, loss=1),
             measured("tenth", 1000, best=(math.nan, 0.8), loss=2),
         ]
-        options = Options()
+        options = Validation()
         question = best_question(found, DENSE, TASK, options)
         (table,) = answers([question], options).tables
         assert [list(row) for row in table.rows] == [
@@ -342,7 +342,7 @@ class TestTable:
         assert len(table.columns) == len(table.rows[0])
 
     def test_without_a_candidate_that_is_said(self) -> None:
-        options = Options()
+        options = Validation()
         question = best_question([DENSE], DENSE, TASK, options)
         (table,) = answers([question], options).tables
         assert table.rows[0][1:] == ["none", None, "no candidate", 0, 0]

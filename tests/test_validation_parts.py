@@ -14,12 +14,12 @@ from test_validation_answer import measured
 from validation_jets import made_up
 
 from ftag_prune import plots
+from ftag_prune.config import Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.metrics import discriminant, rejection
 from ftag_prune.record import read_csv
 from ftag_prune.validation.latency import timed
 from ftag_prune.validation.networks import best_dense, deciding
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import Easel
 from ftag_prune.validation.parts.fractions import fractions, mixtures
 from ftag_prune.validation.parts.masses import masses, matters
@@ -234,7 +234,9 @@ class TestMasses:
         blind = knowing(jets, 0.7, name="blind")
         near = np.exp(-(((jets.columns["mass"] - 125) / 20) ** 2))
         seeing = blind._replace(name="seeing", value=blind.value + 8 * near)
-        part = masses([blind, seeing], jets, easel._replace(task=jets.task), Options(replicas=20))
+        part = masses(
+            [blind, seeing], jets, easel._replace(task=jets.task), Validation(replicas=20)
+        )
         assert [one.name for one in part.figures] == [f"mass-{p}" for p in (40, 50, 60, 70, 80)]
         found = {
             (one["tagger"], one["working_point"]): one for one in part.numbers["mass_sculpting"]
@@ -307,10 +309,10 @@ class TestBestDense:
 class TestOptions:
     def test_backgrounds_that_matter(self) -> None:
         jets = made_up()
-        assert deciding(jets, Options()) == ("u", "c")
-        assert deciding(jets, Options(matters=0.0)) == ("u", "c", "tau")
+        assert deciding(jets, Validation()) == ("u", "c")
+        assert deciding(jets, Validation(matters=0.0)) == ("u", "c", "tau")
         with pytest.raises(FtagPruneError, match=r"of 0\.8 or more .* 'b'; the largest is 0\.79"):
-            deciding(jets, Options(matters=0.8))
+            deciding(jets, Validation(matters=0.8))
 
 
 def test_the_time_of_a_call_is_its_median() -> None:

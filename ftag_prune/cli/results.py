@@ -10,8 +10,9 @@ import typer
 from ftag_prune.cli.app import app
 from ftag_prune.cli.given import Existing, Task, study_of
 from ftag_prune.cli.progress import say
+from ftag_prune.errors import ConfigError
 
-__all__ = ["compare", "figures", "report", "summary"]
+__all__ = ["compare", "figures", "report", "summary", "validate"]
 
 
 @app.command()
@@ -41,6 +42,46 @@ def report(study: Existing, folder: Existing, page: Existing) -> None:
     from ftag_prune.story import tell
 
     write(page, tell(study_of(study), folder))
+
+
+@app.command()
+def validate(
+    out: Existing,
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of finished runs of one task.")
+    ] = None,
+    *,
+    jets: Annotated[
+        Path | None, typer.Option(help="Folder of the prepared jets that they were trained on.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="Or a study (yaml, json): all of its runs, and its options.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the results of the study are.")] = None,
+    task: Annotated[str | None, typer.Option(help="Of the study; the first if not given.")] = None,
+    tolerance: Annotated[float, typer.Option(help="Loss of rejection that is allowed.")] = 0.10,
+) -> None:
+    """Compare RUNS with each other and with other taggers, and say how small they can be.
+
+    OUT gets figures, tables of working points, and page.html.
+    """
+    from ftag_prune.config import Validation
+    from ftag_prune.report import write
+    from ftag_prune.spec import validated
+    from ftag_prune.validation import page, read_validation, validate_runs, validate_study
+
+    if study is not None:
+        chosen = study_of(study)
+        place = chosen.folder if folder is None else folder
+        validate_study(chosen, task or chosen.tasks[0], place, out, progress=say)
+    elif jets is not None and runs:
+        options = validated(Validation, {"tolerance": tolerance}, where="options of validate")
+        validate_runs(jets, runs, out, options=options, progress=say)
+    else:
+        raise ConfigError("validate: wanted --jets JETS and RUNS, or --study STUDY")
+    write(out / "page.html", page(out))
+    for sentence in read_validation(out)["answers"]:
+        typer.echo(sentence)
 
 
 @app.command()

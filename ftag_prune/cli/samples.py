@@ -196,6 +196,7 @@ def sample(
         str | None, typer.Option(help="Text at the top left; the card's title if not given.")
     ] = None,
     line: Annotated[list[str] | None, typer.Option(help="Further lines below it.")] = None,
+    style: Annotated[str, typer.Option(help="notes, slides or posters.")] = "notes",
 ) -> None:
     """Draw the spectra of the prepared jets in the folder JETS into OUT, and tell where jets went.
 
@@ -203,5 +204,5 @@ def sample(
     """
     from ftag_prune.sample import draw, read_sample
 
-    for path in draw(read_sample(jets / "train.h5"), out, label=label, lines=line or ()):
+    for path in draw(read_sample(jets / "train.h5"), out, label=label, lines=line or (), style=style):
         say(str(path))

@@ -16,6 +16,7 @@ from ftag_prune.config.sample import (
 from ftag_prune.config.strategy import Dense, Gated, Iterative, OneShot, Scratch, Strategy
 from ftag_prune.config.study import Study, load_study
 from ftag_prune.config.training import Adam, Epochs, Optimiser, Sgd, Training
+from ftag_prune.config.validation import Validation
 
 __all__ = [
     "Adam",
@@ -45,6 +46,7 @@ __all__ = [
     "Study",
     "Training",
     "Unbalanced",
+    "Validation",
     "Weights",
     "load_study",
 ]

@@ -17,6 +17,7 @@ from ftag_prune.config.run import Chunk, Run
 from ftag_prune.config.sample import Sample
 from ftag_prune.config.strategy import Dense, Gated, Scratch, Strategy
 from ftag_prune.config.training import Training
+from ftag_prune.config.validation import Validation
 from ftag_prune.errors import nearest
 from ftag_prune.flavours import TASKS
 from ftag_prune.goal import Goal
@@ -36,6 +37,9 @@ class Study(Spec):
     strategies: dict[Name, Strategy] = Field(default={"budget": Gated()}, min_length=1)
     training: Training = Training()
     figures: Figures = Figures()
+    validation: Validation | None = Field(
+        Validation(), description="how small a tagger can be; null to leave that out"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Study:

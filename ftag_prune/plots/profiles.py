@@ -142,6 +142,7 @@ def _bars(
         ends,
         np.array([x - line.low, line.high - x]),
         fmt=look.marker,
+        linestyle="none",
         color=look.colour,
         markersize=bold(6),
         linewidth=bold(1.6),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ftag_prune.config import Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.metrics import Combined, combine, rejection
 from ftag_prune.model import load_model
@@ -16,7 +17,6 @@ from ftag_prune.tensors import load
 from ftag_prune.validation.answer import Candidate, Kept
 from ftag_prune.validation.heldout import Array, HeldOut
 from ftag_prune.validation.latency import Latency, latency
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.runs import Group
 from ftag_prune.validation.taggers import Tagger, of_group, ratio
 
@@ -70,7 +70,7 @@ def best_dense(groups: Sequence[Group]) -> Group | None:
     return min(known or dense, key=lambda group: group.validation_loss, default=None)
 
 
-def deciding(jets: HeldOut, options: Options) -> tuple[str, ...]:
+def deciding(jets: HeldOut, options: Validation) -> tuple[str, ...]:
     """Backgrounds that matter in the discriminant; FtagPruneError if none does."""
     fractions = jets.task.discriminants[0].fractions
     found = tuple(name for name, share in fractions.items() if share >= options.matters)
@@ -83,7 +83,7 @@ def deciding(jets: HeldOut, options: Options) -> tuple[str, ...]:
 
 
 def measured(
-    groups: Sequence[Group], names: dict[str, str], jets: HeldOut, options: Options
+    groups: Sequence[Group], names: dict[str, str], jets: HeldOut, options: Validation
 ) -> list[Measured]:
     """Measure all networks, one after the other: only the dense ones stay in memory.
 
@@ -112,7 +112,7 @@ def _one(
     group: Group,
     mine: Tagger,
     jets: HeldOut,
-    options: Options,
+    options: Validation,
     *,
     rng: np.random.Generator,
     of_best: Tagger | None,
@@ -165,7 +165,7 @@ def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[fl
 
 
 def _kept(
-    mine: Tagger, other: Tagger | None, jets: HeldOut, options: Options, rng: np.random.Generator
+    mine: Tagger, other: Tagger | None, jets: HeldOut, options: Validation, rng: np.random.Generator
 ) -> Iterator[Kept]:
     """What is kept of another tagger, of each background that matters."""
     if other is None:
@@ -194,7 +194,7 @@ def _spread(mine: Array, other: Array) -> float:
     return float(mine.mean() / other.mean()) * float(np.hypot(*parts))
 
 
-def candidate(one: Measured, kept: Sequence[Kept], options: Options) -> Candidate:
+def candidate(one: Measured, kept: Sequence[Kept], options: Validation) -> Candidate:
     """What is asked of a network: its size, and what it keeps."""
     size = one.parameters if options.size == "parameters" else one.multiplications
     return Candidate(one.name, size, one.validation_loss, tuple(kept))

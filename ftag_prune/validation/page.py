@@ -13,12 +13,12 @@ from ftag_prune.report import Figure, Section, Table
 from ftag_prune.report import page as whole_page
 from ftag_prune.validation.part import Part
 
-__all__ = ["FILE", "Validation", "leave", "page", "read_validation", "sections"]
+__all__ = ["FILE", "Findings", "leave", "page", "read_validation", "sections"]
 
 FILE = "validation.json"
 
 
-class Validation(NamedTuple):
+class Findings(NamedTuple):
     """Content of ``validation.json``.
 
     Attributes
@@ -40,14 +40,14 @@ class Validation(NamedTuple):
     parts: tuple[Part, ...]
 
 
-def leave(out: Path, validation: Validation) -> Path:
+def leave(out: Path, findings: Findings) -> Path:
     """Write ``validation.json`` into the folder of the figures; it comes last."""
     path = out / FILE
-    content = validation._asdict()
-    content["numbers"] = {k: v for one in validation.parts for k, v in one.numbers.items()} | dict(
-        validation.numbers
+    content = findings._asdict()
+    content["numbers"] = {k: v for one in findings.parts for k, v in one.numbers.items()} | dict(
+        findings.numbers
     )
-    content["parts"] = [_plain(one) for one in validation.parts]
+    content["parts"] = [_plain(one) for one in findings.parts]
     write_json(path, content)
     return path
 
@@ -75,7 +75,7 @@ def _no_number(cell: object) -> bool:
 def read_validation(out: Path) -> dict[str, Any]:
     """Content of ``validation.json`` in a folder; FtagPruneError if it is none."""
     content: dict[str, Any] = read_json(out / FILE)
-    lost = [key for key in Validation._fields if key not in content]
+    lost = [key for key in Findings._fields if key not in content]
     if lost:
         raise FtagPruneError(f"{out / FILE}: not what a validation leaves, has no '{lost[0]}'")
     return content

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ftag_prune.config import Validation
 from ftag_prune.figures.drawing import network_name
 from ftag_prune.flavours import FLAVOURS, Task
 from ftag_prune.validation.answer import Answer, Candidate, Kept, Verdict, answer
 from ftag_prune.validation.networks import Measured, candidate
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import at_efficiency
 
 __all__ = ["Question", "best_question", "network_questions", "plain", "sentence"]
@@ -41,7 +41,7 @@ def plain(task: Task) -> str:
 
 
 def best_question(
-    found: Sequence[Measured], best: Measured, task: Task, options: Options
+    found: Sequence[Measured], best: Measured, task: Task, options: Validation
 ) -> Question:
     """How small a network can be, of all, compared with the best dense one."""
     others = [candidate(one, one.of_best, options) for one in found if one is not best]
@@ -49,7 +49,7 @@ def best_question(
     return Question(plain(task), best, said, _asked(others, best, options))
 
 
-def network_questions(found: Sequence[Measured], task: Task, options: Options) -> list[Question]:
+def network_questions(found: Sequence[Measured], task: Task, options: Validation) -> list[Question]:
     """How small each network can be pruned, compared with the dense one of its own.
 
     Of a single network there is no more to ask than of all.
@@ -69,7 +69,7 @@ def network_questions(found: Sequence[Measured], task: Task, options: Options) -
     return questions
 
 
-def _asked(others: Sequence[Candidate], reference: Measured, options: Options) -> Answer:
+def _asked(others: Sequence[Candidate], reference: Measured, options: Validation) -> Answer:
     return answer(
         others,
         below=candidate(reference, (), options).size,
@@ -78,7 +78,7 @@ def _asked(others: Sequence[Candidate], reference: Measured, options: Options) -
     )
 
 
-def sentence(question: Question, found: Sequence[Measured], task: Task, options: Options) -> str:
+def sentence(question: Question, found: Sequence[Measured], task: Task, options: Validation) -> str:
     """The answer: the smallest network that is shown to be safe, and what bars the next one."""
     by_name = {one.name: one for one in found}
     smallest, stopped = question.answer.smallest, question.answer.stopped_at

@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 import torch
 
 from ftag_prune import plots
-from ftag_prune.config import Study
+from ftag_prune.config import Figures, Study, Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Task
 from ftag_prune.record import provenance
 from ftag_prune.validation.answer import Verdict
 from ftag_prune.validation.heldout import HeldOut, held_out
 from ftag_prune.validation.networks import Measured, best_dense, deciding, measured
-from ftag_prune.validation.options import Options
-from ftag_prune.validation.page import Validation, leave
+from ftag_prune.validation.page import Findings, leave
 from ftag_prune.validation.part import Easel, Part, finite
 from ftag_prune.validation.parts.answers import answers
 from ftag_prune.validation.parts.fractions import fractions
@@ -55,20 +54,20 @@ def validate_study(
     folder: Path,
     out: Path,
     *,
-    options: Options = Options(),  # noqa: B008 - frozen
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
-    """Validate all runs of one task of a finished study in `folder`; see `validate_runs`.
-
-    Label, lines and style of the figures are those of the study.
-    """
+    """Validate all runs of one task of a finished study in `folder`; see `validate_runs`."""
     runs = [folder / "runs" / run.name for run in study.runs() if run.task == task]
     if not runs:
         raise FtagPruneError(f"study '{study.study}' has no run of the task '{task}'")
-    figures = study.figures
-    more = {"label": figures.label, "lines": figures.lines, "style": figures.style}
-    chosen = options.model_copy(update=more)
-    return validate_runs(folder / "jets" / task, runs, out, options=chosen, progress=progress)
+    return validate_runs(
+        folder / "jets" / task,
+        runs,
+        out,
+        options=study.validation or Validation(),
+        figures=study.figures,
+        progress=progress,
+    )
 
 
 def validate_runs(
@@ -76,7 +75,8 @@ def validate_runs(
     runs: Sequence[Path],
     out: Path,
     *,
-    options: Options = Options(),  # noqa: B008 - frozen
+    options: Validation = Validation(),  # noqa: B008 - frozen
+    figures: Figures | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
     """Compare finished runs with each other and with other taggers, on the test jets.
@@ -88,6 +88,7 @@ def validate_runs(
         count as one network
     out : folder for figures (.pdf, .png, .csv), tables of working points, ``trees.h5`` and, at the
         end, ``validation.json``
+    figures : label, lines and style; the title of the card alone if not given
     progress : is told one line for each part
 
     Returns
@@ -103,12 +104,12 @@ def validate_runs(
     """
     if not runs:
         raise FtagPruneError("no runs to validate; wanted at least one folder of a finished run")
-    with _one_thread(), plots.atlas_style(options.style):
-        scene = _scene(jets, runs, out, options, progress)
+    with _one_thread(), plots.atlas_style((figures or Figures()).style):
+        scene = _scene(jets, runs, out, options, figures, progress)
         parts = tuple(_parts(scene, progress))
     return leave(
         out,
-        Validation(
+        Findings(
             task=scene.judged.task.name,
             title=plain(scene.judged.task),
             answers=_answers(scene),
@@ -143,17 +144,19 @@ class _Scene(NamedTuple):
     featured: list[Tagger]
     base: Tagger
     easel: Easel
-    options: Options
+    options: Validation
 
 
 def _scene(
     folder: Path,
     runs: Sequence[Path],
     out: Path,
-    options: Options,
+    options: Validation,
+    figures: Figures | None,
     progress: Callable[[str], None],
 ) -> _Scene:
     jets = held_out(folder)
+    look = figures or Figures(label=jets.title, lines=())
     groups = group_runs([read_run(run, jets) for run in runs])
     names = titles(groups)
     others = references(jets, options.references)
@@ -180,7 +183,7 @@ def _scene(
         taggers=taggers,
         featured=_featured(taggers, questions),
         base=(theirs or taggers)[0],
-        easel=Easel(out, jets.task, options.label or jets.title, options.lines),
+        easel=Easel(out, jets.task, look.label, look.lines),
         options=options,
     )
 
@@ -190,7 +193,7 @@ def _questions(
     names: Mapping[str, str],
     found: Sequence[Measured],
     task: Task,
-    options: Options,
+    options: Validation,
 ) -> list[Question]:
     """Of all networks beside the best dense one, then of each network; none without a dense one."""
     dense = best_dense(groups)
@@ -332,7 +335,7 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     }
 
 
-def _provenance(scene: _Scene, options: Options) -> dict[str, Any]:
+def _provenance(scene: _Scene, options: Validation) -> dict[str, Any]:
     every = [one.run.name for group in scene.groups for one in group.members]
     return {
         **provenance(),

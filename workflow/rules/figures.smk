@@ -27,12 +27,50 @@ rule figures:
         " --task {wildcards.task} > {log:q} 2>&1"
 
 
+rule validate:
+    input:
+        study=f"{FOLDER}/study.json",
+        jets=lambda w: prepared(w.task, ["train", "val", "test"]),
+        evaluated=lambda w: [
+            f"{FOLDER}/chunks/{chunk}.evaluated.json" for chunk in chunks_of(w.task)
+        ],
+    output:
+        report(
+            directory(f"{FOLDER}/validation/{{task}}"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Validation",
+            subcategory="{task}",
+            labels={"figure": "{name}"},
+        ),
+    log:
+        f"{LOGS}/validate/{{task}}.log",
+    benchmark:
+        f"{LOGS}/validate/{{task}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        folder=FOLDER,
+        version=__version__,
+    shell:
+        "ftag-prune validate {output:q} --study {input.study:q} --folder {params.folder:q}"
+        " --task {wildcards.task} > {log:q} 2>&1"
+
+
 rule report:
     input:
         study=f"{FOLDER}/study.json",
         tables=expand(f"{FOLDER}/tables/{{task}}.csv", task=study.tasks),
         figures=expand(f"{FOLDER}/figures/{{task}}", task=study.tasks),
         samples=expand(f"{FOLDER}/samples/{{task}}", task=study.tasks),
+        validation=expand(
+            f"{FOLDER}/validation/{{task}}",
+            task=study.tasks if study.validation else [],
+        ),
     output:
         report(f"{FOLDER}/report.html", caption="../report/page.rst", category="Report"),
     log:

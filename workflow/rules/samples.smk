@@ -90,7 +90,9 @@ rule sample:
         jets=lambda w, input: str(Path(input[0]).parent),
         label=study.figures.label,
         lines=[word for line in study.figures.lines for word in ("--line", line)],
+        style=study.figures.style,
         version=__version__,
     shell:
         "ftag-prune sample {params.jets:q} {output:q} --label {params.label:q} {params.lines:q}"
+        " --style {params.style}"
         " > {log:q} 2>&1"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from ftag_prune.config import Validation
 from ftag_prune.report import Table
 from ftag_prune.validation.answer import Kept, Verdict
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import Part
 from ftag_prune.validation.sentences import Question
 
 __all__ = ["answers"]
 
 
-def answers(questions: Sequence[Question], options: Options) -> Part:
+def answers(questions: Sequence[Question], options: Validation) -> Part:
     """The tests behind each answer."""
     return Part(
         title="How small can it be?",
@@ -38,7 +38,7 @@ def answers(questions: Sequence[Question], options: Options) -> Part:
     )
 
 
-def _table(questions: Sequence[Question], options: Options) -> Table:
+def _table(questions: Sequence[Question], options: Validation) -> Table:
     names = list(
         dict.fromkeys(
             kept.background

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ftag_prune import plots
+from ftag_prune.config import Validation
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.metrics import Sculpting, sculpting, working_points
 from ftag_prune.report import Table
 from ftag_prune.validation.heldout import HeldOut
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import Easel, Part, Shown, at_efficiency, finite
 from ftag_prune.validation.taggers import Tagger
 
@@ -36,7 +36,7 @@ def matters(jets: HeldOut) -> bool:
     return _BACKGROUND in jets.task.backgrounds and "mass" in jets.columns
 
 
-def masses(taggers: Sequence[Tagger], jets: HeldOut, easel: Easel, options: Options) -> Part:
+def masses(taggers: Sequence[Tagger], jets: HeldOut, easel: Easel, options: Validation) -> Part:
     """A figure for each working point, and the divergences in a table."""
     rng = np.random.default_rng([options.seed, 3])
     background = jets.label == jets.task.classes.index(_BACKGROUND)

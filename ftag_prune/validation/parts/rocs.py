@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ftag_prune import plots
+from ftag_prune.config import Validation
 from ftag_prune.evaluate import EFFICIENCIES
 from ftag_prune.flavours import FLAVOURS
 from ftag_prune.metrics import Area, auc
 from ftag_prune.report import Table
 from ftag_prune.validation.heldout import HeldOut
-from ftag_prune.validation.options import Options
 from ftag_prune.validation.part import Easel, Part, Shown
 from ftag_prune.validation.taggers import Tagger, curve, ratio
 
@@ -25,7 +25,7 @@ _BELOW = 0.1  # the loosest axis begins so far below the tightest working point
 
 
 def rocs(
-    taggers: Sequence[Tagger], base: Tagger, jets: HeldOut, easel: Easel, options: Options
+    taggers: Sequence[Tagger], base: Tagger, jets: HeldOut, easel: Easel, options: Validation
 ) -> Part:
     """A figure for each background with the ratio to `base`, and the areas under the curves."""
     return Part(
@@ -50,7 +50,7 @@ def _text(taggers: Sequence[Tagger]) -> tuple[str, ...]:
 
 
 def _figures(
-    taggers: Sequence[Tagger], base: Tagger, jets: HeldOut, easel: Easel, options: Options
+    taggers: Sequence[Tagger], base: Tagger, jets: HeldOut, easel: Easel, options: Validation
 ) -> Iterator[Shown]:
     rng = np.random.default_rng([options.seed, 2])
     task = jets.task
@@ -105,7 +105,7 @@ def _curve(
     jets: HeldOut,
     background: str,
     asked: Sequence[float],
-    options: Options,
+    options: Validation,
     rng: np.random.Generator,
 ) -> plots.ModelCurve:
     found = curve(tagger, jets, background, asked)

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from ftag_prune.spec import Spec
 
-__all__ = ["Options"]
+__all__ = ["Validation"]
 
 
-class Options(Spec):
-    """What is compared, how strictly, and what stands on the figures."""
+class Validation(Spec):
+    """What is compared, and how strictly."""
 
     tolerance: float = Field(0.10, gt=0, lt=1, description="loss of rejection that is allowed")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="at which no more is lost")
@@ -28,9 +28,4 @@ class Options(Spec):
     trees: bool = Field(default=True, description="train boosted trees on the same inputs")
     latency: bool = Field(default=True, description="measure the time a jet with ONNX Runtime")
     replicas: int = Field(200, ge=20, description="of the bootstrap behind errors of ratios")
-    seed: int = 0
-    style: Literal["notes", "slides", "posters"] = "notes"
-    label: str | None = Field(
-        None, description="top left on figures; the card's title if not given"
-    )
-    lines: tuple[str, ...] = Field((), description="further lines below it")
+    seed: int = Field(0, ge=0)
