@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.metrics.ranking import (
@@ -19,10 +19,14 @@ from ftag_prune.metrics.ranking import (
     rank,
     share,
 )
+from ftag_prune.metrics.replicas import draw, rejections, resample
 
 __all__ = ["Combined", "PairedRatio", "combine", "paired_ratio"]
 
 _INTERVAL = (0.16, 0.84)
+_Taggers: TypeAlias = Sequence[Sequence[Ranking]]  # the seeds of a and of b
+
+_TOGETHER = 100  # replicas that are in memory at once, a byte for each jet
 
 
 class PairedRatio(NamedTuple):
@@ -74,6 +78,7 @@ def paired_ratio(
 
     Each replica draws as many jets as there are, with replacement, and shows the same jets to both
     taggers: what they share cancels. Scores are sorted once, replicas only change jets' weights.
+    Jets without weights are counted in many replicas at once, with the same result.
 
     Parameters
     ----------
@@ -93,21 +98,14 @@ def paired_ratio(
     signals = _paired(signal_a, signal_b, signal_weight, "signal")
     backgrounds = _paired(background_a, background_b, background_weight, "background")
     taggers = [_rank_seeds(*jets) for jets in zip(signals, backgrounds, strict=True)]
-
-    def ratio(signal_jets: Array, background_jets: Array) -> Array:
-        a, b = (_mean_rejection(one, wanted, signal_jets, background_jets) for one in taggers)
-        with np.errstate(invalid="ignore"):
-            return a / b
-
     weights = (signals[0].weight, backgrounds[0].weight)
-    drawn = np.array(
-        [ratio(*(w * _resample(len(w), rng) for w in weights)) for _ in range(replicas)]
-    )
+    alike = signals[0].alike and backgrounds[0].alike
+    drawn = (_ratios_alike if alike else _ratios_weighted)(taggers, wanted, weights, replicas, rng)
     low, high = (
         np.sort(np.where(np.isnan(drawn), unknown, drawn), axis=0)[round(side * (replicas - 1))]
         for side, unknown in zip(_INTERVAL, (0.0, np.inf), strict=True)
     )
-    return PairedRatio(ratio(*weights), low, high, _deviation(drawn))
+    return PairedRatio(_ratio(taggers, wanted, weights), low, high, _deviation(drawn))
 
 
 def combine(values: Sequence[float] | Array, errors: Sequence[float] | Array) -> Combined:
@@ -144,6 +142,54 @@ def _rank_seeds(signal: Jets, background: Jets) -> list[Ranking]:
     return [rank(*scores) for scores in zip(signal.scores, background.scores, strict=True)]
 
 
+def _ratios_alike(
+    taggers: _Taggers,
+    wanted: Array,
+    weights: tuple[Array, Array],
+    replicas: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Ratios (replicas, *wanted.shape) of jets that weigh the same, many replicas at once."""
+    found = []
+    for first in range(0, replicas, _TOGETHER):
+        jets = draw([len(w) for w in weights], min(_TOGETHER, replicas - first), rng)
+        each = [[rejections(one, wanted.ravel(), *jets) for one in tagger] for tagger in taggers]
+        found.append(_quotient(*(np.mean(values, axis=0) for values in each)))
+    # Contiguous like the other way's, so that sums over replicas round alike.
+    return np.ascontiguousarray(np.concatenate(found, axis=1).T).reshape(-1, *wanted.shape)
+
+
+def _ratios_weighted(
+    taggers: _Taggers,
+    wanted: Array,
+    weights: tuple[Array, Array],
+    replicas: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Ratios (replicas, *wanted.shape), one replica after the other; the same for equal weights."""
+    signal, background = weights
+    return np.array(
+        [
+            _ratio(
+                taggers,
+                wanted,
+                (signal * resample(len(signal), rng), background * resample(len(background), rng)),
+            )
+            for _ in range(replicas)
+        ]
+    )
+
+
+def _ratio(taggers: _Taggers, wanted: Array, weights: tuple[Array, Array]) -> Array:
+    return _quotient(*(_mean_rejection(one, wanted, *weights) for one in taggers))
+
+
+def _quotient(a: Array, b: Array) -> Array:
+    """Not a number where nothing passes either."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(a / b)
+
+
 def _mean_rejection(
     rankings: Sequence[Ranking], wanted: Array, signal_weight: Array, background_weight: Array
 ) -> Array:
@@ -154,11 +200,6 @@ def _mean_rejection(
         mistag = share(one.background, one.background_above[cut], background_weight)
         values.append(np.divide(1, mistag, out=np.full_like(mistag, np.inf), where=mistag > 0))
     return np.asarray(np.mean(values, axis=0))
-
-
-def _resample(jets: int, rng: np.random.Generator) -> NDArray[Any]:
-    """How often each jet is drawn when as many jets are drawn with replacement."""
-    return np.bincount(rng.integers(jets, size=jets), minlength=jets)
 
 
 def _deviation(values: Array) -> Array:
