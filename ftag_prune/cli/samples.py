@@ -204,5 +204,7 @@ def sample(
     """
     from ftag_prune.sample import draw, read_sample
 
-    for path in draw(read_sample(jets / "train.h5"), out, label=label, lines=line or (), style=style):
+    for path in draw(
+        read_sample(jets / "train.h5"), out, label=label, lines=line or (), style=style
+    ):
         say(str(path))

@@ -43,9 +43,9 @@ class Ranked(NamedTuple):
         return np.asarray(self._before(block) + (self._within(block) * within).sum(axis=-1))
 
     def until(self, draws: Indices) -> Indices:
-        """The fewest best jets that have at least so many draws, (points, replicas) as asked."""
-        # One search for all replicas: each begins beyond the numbers of the one before it.
-        begin = np.arange(len(self.before)) * (self.before[0, -1] + 1)
+        """The fewest best jets with at least so many draws, one or more; (points, replicas)."""
+        # One search for all replicas: each begins with the number that the one before ends with.
+        begin = np.arange(len(self.before)) * self.before[0, -1]
         found = np.searchsorted((self.before + begin[:, None]).ravel(), draws + begin)
         block = found - np.arange(len(self.before)) * self.before.shape[1] - 1
         reached = np.cumsum(self._within(block), axis=-1) + self._before(block)[..., None]

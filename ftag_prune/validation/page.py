@@ -103,10 +103,7 @@ def _section(out: Path, part: Mapping[str, Any], group: str) -> Section:
 
 
 def _figure(out: Path, *, name: str, caption: str) -> Figure:
-    pdf = out / f"{name}.pdf"
-    return Figure(
-        out / f"{name}.png", caption, out / f"{name}.csv", files=[pdf] if pdf.is_file() else []
-    )
+    return Figure(out / f"{name}.png", caption, out / f"{name}.csv")
 
 
 def page(out: Path) -> str:

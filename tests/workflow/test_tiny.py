@@ -1,6 +1,7 @@
 """The tiny study, from Pythia to the report, as a user runs it; then killed and started again."""
 
 import csv
+import html
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import h5py
 import psutil
 import pytest
+from browser import chromium, faults, needs_chromium
 
 from ftag_prune.config import load_study
 from ftag_prune.figures import names
@@ -103,6 +105,25 @@ def test_the_report_is_one_file_that_needs_no_network(tiny):
     assert 'href="http' not in page
     pruned = sum(not run.dense for run in STUDY.runs())
     assert f"{pruned} of {pruned} pruned networks have exactly the asked number" in page
+
+
+@pytest.mark.parametrize("task", STUDY.grid.tasks)
+def test_the_answer_and_the_working_points_are_left_beside_the_figures(tiny, task):
+    place = tiny / "results/tiny/validation" / task
+    told = read_json(place / "validation.json")
+    assert told["answers"]
+    assert html.escape(told["answers"][0].split("$")[0]) in (
+        tiny / "results/tiny/report.html"
+    ).read_text().replace("</strong>", "").replace("<strong>", "")
+    signal = task_of(task).signal
+    for kind in ("yaml", "json", "csv", "tex"):
+        assert list(place.glob(f"cuts-*-{signal}.{kind}"))
+
+
+@needs_chromium
+def test_the_report_has_no_fault_in_a_browser(tiny, tmp_path):
+    with chromium(tmp_path) as browser:
+        assert faults(browser, tiny / "results/tiny/report.html") == []
 
 
 def test_a_second_call_does_nothing(tiny):
