@@ -54,7 +54,7 @@ rule validate:
         mem_mb=2000,
         runtime=60,
     params:
-        folder=FOLDER,
+        folder=lambda w, input: str(Path(input.study).parent),
         version=__version__,
     shell:
         "ftag-prune validate {output:q} --study {input.study:q} --folder {params.folder:q}"
