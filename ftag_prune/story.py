@@ -16,7 +16,7 @@ from ftag_prune.sample import Sample, flow_rows, read_sample
 from ftag_prune.sample import captions as sample_captions
 from ftag_prune.summary import Cell, read_cells, task_in
 from ftag_prune.tensors import description
-from ftag_prune.validation import read_validation, sections
+from ftag_prune.validation import headline, sections
 
 __all__ = ["tell"]
 
@@ -30,7 +30,7 @@ def tell(study: Study, folder: Path) -> str:
         cells = read_cells(folder / "tables" / f"{task}.csv")
         judged = task_in(cells, task)
         validated = folder / "validation" / task if study.validation else None
-        answers += _answers(validated)
+        answers += headline(validated) if validated else []
         told += _sections(study, judged, cells, folder, validated)
         told.append(_sample(judged, folder))
     return page(
@@ -40,14 +40,6 @@ def tell(study: Study, folder: Path) -> str:
         reading=_reading(study),
         provenance=_provenance(study, folder),
     )
-
-
-def _answers(validated: Path | None) -> list[str]:
-    """How small the tagger of a task can be, and what one has to know of that."""
-    if validated is None:
-        return []
-    found = read_validation(validated)
-    return [*found["answers"], *found["notes"]]
 
 
 def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float], list[Cell]]:

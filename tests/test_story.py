@@ -67,7 +67,12 @@ def leave_validation(folder):
     content = dict.fromkeys(("task", "title", "numbers", "provenance"), "")
     write_json(
         folder / "validation.json",
-        {**content, "answers": ["Single-b: 16 nodes do."], "notes": ["None."], "parts": parts},
+        {
+            **content,
+            "answers": ["Single-b: 16 nodes do.", "w64: 8 do."],
+            "notes": ["None."],
+            "parts": parts,
+        },
     )
 
 
@@ -96,7 +101,9 @@ def leave_study(folder, *, changes=None, **prepared):
 
 def test_the_answer_comes_first_and_its_parts_around_what_was_studied(tmp_path):
     page = tell(leave_study(tmp_path), tmp_path)
-    assert "16 nodes do." in page
+    summary, parts = page.split("How small can it be?</h2>")
+    assert "16 nodes do." in summary
+    assert "8 do." in parts
     titles = re.findall(r"<h2><small>Single-b</small> (.*?)</h2>", page)
     assert titles == [
         "How small can it be?",

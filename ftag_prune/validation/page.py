@@ -13,7 +13,7 @@ from ftag_prune.report import Figure, Section, Table
 from ftag_prune.report import page as whole_page
 from ftag_prune.validation.part import Part
 
-__all__ = ["FILE", "Findings", "leave", "page", "read_validation", "sections"]
+__all__ = ["FILE", "Findings", "headline", "leave", "page", "read_validation", "sections"]
 
 FILE = "validation.json"
 
@@ -81,14 +81,22 @@ def read_validation(out: Path) -> dict[str, Any]:
     return content
 
 
+def headline(out: Path) -> list[str]:
+    """What a hurried reader must know: the answer of the task, and what limits the comparison."""
+    found = read_validation(out)
+    return [*found["answers"][:1], *found["notes"]]
+
+
 def sections(out: Path, *, group: str = "") -> list[Section]:
-    """Parts of a validation for a page, from its folder.
+    """Parts of a validation for a page, from its folder; the first has the answer of each network.
 
     Parameters
     ----------
     group : name that they stand under in the contents
     """
-    return [_section(out, part, group) for part in read_validation(out)["parts"]]
+    found = read_validation(out)
+    first, *rest = [_section(out, part, group) for part in found["parts"]]
+    return [first._replace(text=[*found["answers"][1:], *first.text]), *rest]
 
 
 def _section(out: Path, part: Mapping[str, Any], group: str) -> Section:
@@ -112,7 +120,7 @@ def page(out: Path) -> str:
     return whole_page(
         f"Validation: {found['title']}",
         sections(out),
-        summary=[*found["answers"], *found["notes"]],
+        summary=headline(out),
         provenance=found["provenance"],
         reading=_reading(),
     )
