@@ -274,6 +274,28 @@ class TestWhatIsLeft:
                 share = passed[mine & scored].mean()
                 assert point.rejections[name].value == pytest.approx(1 / share, rel=1e-6)
 
+    def test_scores_of_a_run_are_jets_of_the_ftag_tools(self, finished: Path) -> None:
+        """Their discriminant and their rejection are those of `metrics.json`."""
+        ftag = pytest.importorskip("ftag")
+        tools = pytest.importorskip("ftag.utils")
+        from ftag.hdf5 import H5Reader
+
+        folder = finished / "runs" / "dense-1"
+        columns = ["label", *(f"dense-1_p{name}" for name in ("b", "c", "u", "tau"))]
+        jets = H5Reader(folder / "scores.h5", shuffle=False).load({"jets": columns})["jets"]
+        told = read_json(folder / "metrics.json")["discriminants"]["b"]
+        value = tools.get_discriminant(
+            jets,
+            "dense-1",
+            ftag.Flavours["bjets"],
+            ftag.Flavours.by_category("single-btag"),
+            {f"f{name}": part for name, part in told["fractions"].items()},
+            epsilon=1e-30,
+        )
+        curve, index = told["backgrounds"]["c"], told["asked_efficiency"].index(0.7)
+        share = (value >= curve["threshold"][index] - 1e-6)[jets["label"] == 1].mean()
+        assert 1 / share == pytest.approx(curve["rejection"][index], rel=1e-6)
+
     def test_threads_are_as_before(self, finished: Path, tmp_path: Path) -> None:
         before = torch.get_num_threads()
         with pytest.raises(FtagPruneError):
