@@ -87,7 +87,10 @@ def sentence(question: Question, found: Sequence[Measured], task: Task, options:
         f"{at_efficiency(task)}, at {100 * options.confidence:g} % confidence"
     )
     if smallest is None:
-        said = f"{question.about}: no smaller network is shown to keep {what}"
+        said = (
+            f"{question.about}: the smallest is the dense tagger itself "
+            f"({_size(question.reference)}); no smaller network is shown to keep {what}"
+        )
         if stopped is None:
             return f"{said}; there is none among the runs."
         return f"{said}. The first, {_next(stopped, question.answer, by_name)}."
