@@ -273,8 +273,9 @@ class TestWords:
     def test_how_many_jets_are_needed_is_said(self) -> None:
         assert self.say(measured("half", 5000, error=0.1, timed=False)) == (
             f"Single-b: the smallest is the dense tagger itself ({DENSE_SIZE}); no smaller network "
-            "is shown to keep at least 90 % of every rejection of the best dense tagger (64 nodes a "
-            "layer) at 70 % efficiency for $b$-jets, at 95 % confidence. The first, half (5,000 parameters), keeps light-flavour 1.00 ± 0.10, $c$ "
+            "is shown to keep at least 90 % of every rejection of the best dense tagger (64 nodes "
+            "a layer) at 70 % efficiency for $b$-jets, at 95 % confidence. The first, half (5,000 "
+            "parameters), keeps light-flavour 1.00 ± 0.10, $c$ "
             f"1.00 ± 0.10: {Z**2:.1f} times as many test jets would tell; by the values alone it "
             "would do."
         )
