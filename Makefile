@@ -17,7 +17,7 @@ demo: $(VENV)/ready      ## generate, prepare, train, prune, evaluate, draw, rep
 	snakemake --cores $(CORES) --rerun-incomplete --configfile $(STUDY)
 
 test: $(VENV)/ready lint ## all tests and linters
-	pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered
+	pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report term:skip-covered
 
 lint: $(VENV)/ready      ## format, style, types, layers, workflow
 	ruff check .

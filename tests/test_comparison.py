@@ -272,7 +272,6 @@ def test_a_page_where_nothing_moved(tmp_path: Path) -> None:
 
 
 @needs_chromium
-@pytest.mark.xdist_group("browser")
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
     old = [cell(network=f"w{i}") for i in range(30)]
     new = [cell(network=f"w{i}", rejection=100.0 + 10 * i) for i in range(29)]

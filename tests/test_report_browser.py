@@ -13,7 +13,7 @@ from browser import A4, LAPTOP, PHONE, TABLET, Browser, Tab, chromium, faults, n
 
 from ftag_prune.report import Figure, Section, Table, page, write
 
-pytestmark = [needs_chromium, pytest.mark.xdist_group("browser")]
+pytestmark = needs_chromium
 
 INF, NAN = float("inf"), float("nan")
 WIDE = [f"a rather long heading {index}" for index in range(13)]

@@ -108,7 +108,12 @@ def beside(ax: Axes, handles: Sequence[Any], *, title: str = "", gap: float = _A
     It has several columns where one would be higher than the figure, and the figure becomes wider
     where they or a long text need it.
     """
-    look: dict[str, Any] = {"title": title or None, "alignment": "left", "borderpad": 0}
+    look: dict[str, Any] = {
+        "title": title or None,
+        "alignment": "left",
+        "borderpad": 0,
+        "loc": "upper left",
+    }
     legend = ax.legend(handles=handles, **look)
     columns = math.ceil(legend.get_window_extent().height / ax.bbox.y1)
     if columns > 1:

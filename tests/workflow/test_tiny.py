@@ -24,8 +24,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "workflow/config/tiny.yaml"
 STUDY = load_study(CONFIG)
 
-# One worker runs these: they share the finished study.
-pytestmark = pytest.mark.xdist_group("tiny")
+# They share the finished study: one worker runs a module.
 
 
 def command(folder, *options, config=CONFIG):
@@ -154,7 +153,7 @@ def test_a_killed_training_goes_on_to_the_same_numbers(tiny, tmp_path):
         assert study.wait(120) != 0
     finished = {path.parent.name for path in folder.glob("results/tiny/runs/*/run.json")}
     assert 0 < len(finished) < len(STUDY.runs()), "killed in the middle"
-    code, said = snakemake(folder)
+    code, said = snakemake(folder, "--until", "evaluate")
     assert code == 0, said
     assert metrics(folder) == metrics(tiny)
     logs = "".join(path.read_text() for path in folder.glob("results/tiny/logs/train/*.log"))
@@ -182,7 +181,7 @@ def test_changing_one_strategy_trains_its_runs_only(tiny, tmp_path):
     folder, config = tmp_path / "changed", tmp_path / "changed.yaml"
     shutil.copytree(tiny, folder)
     config.write_text(CONFIG.read_text().replace("rate: 2.0e-3", "rate: 1.0e-3"))
-    code, said = snakemake(folder, config=config)
+    code, said = snakemake(folder, "--until", "evaluate", config=config)
     assert code == 0, said
     before, after = metrics(tiny), metrics(folder)
     changed = {name for name in before if before[name] != after[name]}
