@@ -94,7 +94,7 @@ def _values(
         return int(isinstance(event, yaml.ScalarEvent))
     if any(one.anchor == event.anchor for one in inside):
         raise ConfigError(f"{path}: alias '{event.anchor}' stands inside itself")
-    return known.get(event.anchor, 1)
+    return known.get(event.anchor or "", 1)
 
 
 def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _Kind:

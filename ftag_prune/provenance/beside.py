@@ -1,0 +1,87 @@
+"""The file beside a result: what the result is to the bit, and what it was made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ftag_prune.provenance.circumstances import circumstances
+from ftag_prune.record import checksum, provenance, write_json
+
+__all__ = ["LAYOUT", "NAME", "beside", "recorded", "seen"]
+
+LAYOUT = 1
+NAME = "provenance.json"
+_HUGE = 2_000_000_000  # bytes; a larger file is known by its size and time
+
+
+@contextmanager
+def recorded(
+    result: Path,
+    inputs: Iterable[Path | str] = (),
+    *,
+    spec: Mapping[str, Any] | None = None,
+    seeds: Sequence[int] = (),
+) -> Iterator[None]:
+    """Write where a result comes from beside it, once the block that makes it ended well.
+
+    Parameters
+    ----------
+    result : file, or folder of files
+    inputs : what it is made from; files that are not there are left out, URLs are named
+    spec : what was asked for, as JSON content
+    """
+    known = [(one, _mark(one)) for one in inputs if isinstance(one, str) or one.is_file()]
+    yield
+    place = beside(result)
+    taken = [{"path": _seen_from(place.parent, one), **mark} for one, mark in known]
+    write_json(
+        place,
+        {
+            "layout": LAYOUT,
+            "files": [seen(path, place.parent) for path in _files(result)],
+            "inputs": taken,
+            "spec": spec,
+            "seeds": list(seeds),
+            "provenance": provenance(),
+            "circumstances": circumstances(),
+        },
+    )
+
+
+def beside(result: Path) -> Path:
+    """Where the provenance of a file or folder is written."""
+    if result.is_dir() or not result.suffix:
+        return result / NAME
+    return result.with_name(f"{result.stem}.{NAME}")
+
+
+def _files(result: Path) -> list[Path]:
+    """The file, or those in the folder."""
+    if not result.is_dir():
+        return [result]
+    found = (path for path in sorted(result.rglob("*")) if path.is_file())
+    return [path for path in found if not path.name.startswith(".") and path.name != NAME]
+
+
+def seen(path: Path, place: Path) -> dict[str, Any]:
+    """A file as it is now: its path as seen from a folder, and what tells it from others."""
+    return {"path": _seen_from(place, path), **_mark(path)}
+
+
+def _seen_from(place: Path, path: Path | str) -> str:
+    """Relative, so that a folder of results may be moved as a whole."""
+    return path if isinstance(path, str) else os.path.relpath(path.resolve(), place.resolve())
+
+
+def _mark(path: Path | str) -> dict[str, Any]:
+    """What tells a file from others; of one on a server its place has to do."""
+    if isinstance(path, str):
+        return {}
+    state = path.stat()
+    if state.st_size > _HUGE:
+        return {"size": state.st_size, "modified": state.st_mtime_ns}
+    return {"size": state.st_size, "sha256": checksum(path)}
