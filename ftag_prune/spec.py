@@ -16,7 +16,7 @@ __all__ = ["Spec", "load_yaml", "validated"]
 # Far beyond what a person writes, far below what fills a memory.
 _LARGEST = 4_000_000  # bytes
 _DEEPEST = 50  # mappings and lists inside one another
-_MOST = 200_000  # values, each alias counted as all that it stands for
+_MOST = 50_000  # values, each alias counted as all that it stands for
 
 
 class Spec(BaseModel):

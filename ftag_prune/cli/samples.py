@@ -207,9 +207,10 @@ def sample(
 
     OUT gets a figure for each column, cutflow.csv and files.csv.
     """
+    from ftag_prune.provenance import recorded
     from ftag_prune.sample import draw, read_sample
 
-    for path in draw(
-        read_sample(jets / "train.h5"), out, label=label, lines=line or (), style=style
-    ):
-        say(str(path))
+    train = jets / "train.h5"
+    with recorded(out, [train]):
+        for path in draw(read_sample(train), out, label=label, lines=line or (), style=style):
+            say(str(path))

@@ -43,7 +43,7 @@ def recorded(
         {
             "layout": LAYOUT,
             "files": [seen(path, place.parent) for path in _files(result)],
-            "inputs": taken,
+            "made_from": taken,
             "spec": spec,
             "seeds": list(seeds),
             "provenance": provenance(),

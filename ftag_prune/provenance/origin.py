@@ -38,7 +38,7 @@ def origin_of(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise FtagPruneError(f"{path}: no such file")
-    found = {**_inside(path), **_of_run(path), **_beside(path)}
+    found = {**_beside(path), **_inside(path), **_of_run(path)}
     if not found:
         raise FtagPruneError(f"{path}: does not say where it comes from; no result of ftag-prune?")
     return {"result": str(path), **found}

@@ -19,6 +19,7 @@ __all__ = ["Verdict", "verify"]
 
 _PICTURES = (".pdf", ".png")
 _DRAWN = ("figures", "samples", "validation")
+_DATA = (".h5", ".hdf5", ".root", ".parquet")  # may be elsewhere, or left behind by an archive
 
 
 class Verdict(NamedTuple):
@@ -113,7 +114,8 @@ class _Folder:
 def _run(folder: _Folder, run: Path) -> Iterator[_Found]:
     name = folder.name(run)
     if not (run / "run.json").is_file():
-        yield _Found(f"{name}: is not finished; it has no run.json", wrong=False)
+        if not _is_trunk(run.name):
+            yield _Found(f"{name}: is not finished; it has no run.json", wrong=False)
         return
     told, spec = _content(run / "run.json"), _content(run / "spec.json")
     model = folder.sum_of(run / "model.pt")
@@ -127,6 +129,11 @@ def _run(folder: _Folder, run: Path) -> Iterator[_Found]:
         )
     yield from _trained_on(folder, name, told, task=str(spec.get("task")))
     yield from _measured(folder, run, told)
+
+
+def _is_trunk(name: str) -> bool:
+    """Whether it is the training that several runs shared: it has a checkpoint, and no results."""
+    return "-trunk-" in name
 
 
 def _trained_on(
@@ -176,8 +183,7 @@ def _study(folder: _Folder) -> Iterator[_Found]:
     wanted = {run.name for run in validated(Study, _content(path), where=str(path)).runs()}
     there = {run.name for run in folder.runs if (run / "run.json").is_file()}
     for name in sorted(there - wanted):
-        if "-trunk-" not in name:
-            yield _Found(f"runs/{name}: is no run of study.json")
+        yield _Found(f"runs/{name}: is no run of study.json")
     lost = sorted(wanted - there)
     if lost:
         yield _Found(
@@ -213,9 +219,11 @@ def _recorded(folder: _Folder, path: Path) -> Iterator[_Found]:
     for one in files:
         place = path.parent / str(one.get("path"))
         state = _state(folder, place, one)
-        if state is not None:
+        if state == _LOST:
+            yield _Found(f"{folder.name(place)}: is not there", wrong=place.suffix not in _DATA)
+        elif state is not None:
             yield _Found(f"{folder.name(place)}: {state} since it was made", wrong=state != _LATER)
-    for one in told.get("inputs", []):
+    for one in told.get("made_from", []):
         if not isinstance(one, dict) or "://" in str(one.get("path")):
             continue
         place = path.parent / str(one["path"])
