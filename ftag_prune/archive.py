@@ -8,6 +8,7 @@ whole or not at all.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -185,6 +186,10 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield file
     except FileNotFoundError as lost:
         raise FtagPruneError(f"{lost.filename or path}: no such file") from None
+    except OSError as bad:  # a place before the begin of the file
+        if bad.errno != errno.EINVAL:
+            raise
+        raise FtagPruneError(f"{path}: a damaged archive (it names a place outside)") from None
     # What the reader of zip files says to damage of all kinds.
     except (
         zipfile.BadZipFile,
