@@ -17,6 +17,7 @@ __all__ = ["Spec", "load_yaml", "validated"]
 _LARGEST = 4_000_000  # bytes
 _DEEPEST = 50  # mappings and lists inside one another
 _MOST = 50_000  # values, each alias counted as all that it stands for
+_LONGEST = 1000  # characters of a sentence: names in it may be of any length
 
 
 class Spec(BaseModel):
@@ -108,7 +109,9 @@ def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _
     try:
         return kind.model_validate(content)
     except ValidationError as broken:
-        raise ConfigError(f"{where}: {_sentence(kind, broken)}") from None
+        said = _sentence(kind, broken)
+        short = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+        raise ConfigError(f"{where}: {short}") from None
 
 
 def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:

@@ -155,7 +155,8 @@ def test_a_changed_result_says_so(results):
         ("a.json", "{}", "does not say where it comes from"),
         ("a.onnx", "no model", "cannot be read as ONNX"),
         ("a.h5", "no hdf5", "cannot be read as HDF5"),
-        ("provenance.json", "[]", "wanted a mapping"),
+        ("provenance.json", "[]", "is missing"),
+        ("provenance.json", '{"files": [3]}', "files"),
     ],
 )
 def test_other_files_are_one_sentence(tmp_path, name, text, sentence):

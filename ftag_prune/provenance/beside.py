@@ -8,14 +8,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from ftag_prune.provenance.circumstances import circumstances
-from ftag_prune.record import checksum, provenance, write_json
+from ftag_prune.record import checksum, provenance, read_json, write_json
+from ftag_prune.spec import Spec, validated
 
-__all__ = ["LAYOUT", "NAME", "beside", "recorded", "seen"]
+__all__ = ["NAME", "Known", "Told", "beside", "read_beside", "recorded", "seen"]
 
-LAYOUT = 1
 NAME = "provenance.json"
 _HUGE = 2_000_000_000  # bytes; a larger file is known by its size and time
+
+
+class Known(Spec):
+    """A file as it was: its path as seen from the folder, and what tells it from others."""
+
+    path: str
+    size: int | None = None
+    sha256: str | None = None
+    modified: int | None = Field(None, description="ns since 1970, of a file too large to read")
+
+
+class Told(Spec):
+    """What stands beside a result."""
+
+    layout: int = Field(1, ge=1, le=1)
+    files: tuple[Known, ...]
+    made_from: tuple[Known, ...]
+    spec: dict[str, Any] | None = None
+    seeds: tuple[int, ...] = ()
+    provenance: dict[str, Any]
+    circumstances: dict[str, Any]
+
+
+def read_beside(path: Path) -> Told:
+    """Content of a file beside a result; it may come from anybody."""
+    content = read_json(path)
+    return validated(Told, content if isinstance(content, dict) else {}, where=str(path))
 
 
 @contextmanager
@@ -37,19 +66,18 @@ def recorded(
     known = [(one, _mark(one)) for one in inputs if isinstance(one, str) or one.is_file()]
     yield
     place = beside(result)
-    taken = [{"path": _seen_from(place.parent, one), **mark} for one, mark in known]
-    write_json(
-        place,
-        {
-            "layout": LAYOUT,
-            "files": [seen(path, place.parent) for path in _files(result)],
-            "made_from": taken,
-            "spec": spec,
-            "seeds": list(seeds),
-            "provenance": provenance(),
-            "circumstances": circumstances(),
-        },
+    told = Told(
+        files=tuple(seen(path, place.parent) for path in _files(result)),
+        made_from=tuple(Known(path=_seen_from(place.parent, one), **mark) for one, mark in known),
+        spec=None if spec is None else dict(spec),
+        seeds=tuple(seeds),
+        provenance=provenance(),
+        circumstances=circumstances(),
     )
+    content = told.model_dump(mode="json")
+    for name in ("files", "made_from"):
+        content[name] = [one.model_dump(exclude_none=True) for one in getattr(told, name)]
+    write_json(place, content)
 
 
 def beside(result: Path) -> Path:
@@ -67,9 +95,9 @@ def _files(result: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith(".") and path.name != NAME]
 
 
-def seen(path: Path, place: Path) -> dict[str, Any]:
-    """A file as it is now: its path as seen from a folder, and what tells it from others."""
-    return {"path": _seen_from(place, path), **_mark(path)}
+def seen(path: Path, place: Path) -> Known:
+    """A file as it is now, as seen from a folder."""
+    return Known(path=_seen_from(place, path), **_mark(path))
 
 
 def _seen_from(place: Path, path: Path | str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.provenance.beside import NAME, beside, seen
+from ftag_prune.provenance.beside import NAME, Known, beside, read_beside, seen
 from ftag_prune.read.hdf5 import open_hdf5
 from ftag_prune.record import checksum, read_json
 
@@ -47,23 +47,24 @@ def origin_of(path: Path) -> dict[str, Any]:
 def _beside(path: Path) -> dict[str, Any]:
     """What the file beside it says, and whether the result is still the one that was made."""
     if path.name.endswith(NAME):
-        return dict(_mapping(path))
+        return read_beside(path).model_dump(mode="json", exclude_none=True)
     for place in (beside(path), path.parent / NAME):
         if not place.is_file():
             continue
-        told = _mapping(place)
-        known = {one["path"]: one for one in told.get("files", [])}
-        here = seen(path, place.parent)["path"] if path.is_file() else None
-        if here in known:
-            return {**told, "files": [known[here]], "as_made": _same(path, known[here])}
+        told = read_beside(place)
+        content = told.model_dump(mode="json", exclude_none=True)
         if path.is_dir() and place.parent == path:
-            return dict(told)
+            return content
+        here = seen(path, place.parent) if path.is_file() else None
+        known = next((one for one in told.files if here and one.path == here.path), None)
+        if here and known:
+            mine = known.model_dump(mode="json", exclude_none=True)
+            return {**content, "files": [mine], "as_made": _same(here, known)}
     return {}
 
 
-def _same(path: Path, known: Mapping[str, Any]) -> bool:
-    same = path.stat().st_size == known["size"]
-    return same and known.get("sha256") in (None, checksum(path))
+def _same(here: Known, known: Known) -> bool:
+    return here.size == known.size and known.sha256 in (None, here.sha256)
 
 
 def _of_run(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ftag_prune.config import Study
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.provenance.beside import NAME
+from ftag_prune.provenance.beside import NAME, Known, Told, read_beside
 from ftag_prune.provenance.origin import attributes
 from ftag_prune.record import checksum, read_json
 from ftag_prune.spec import validated
@@ -213,20 +213,19 @@ def _tables(folder: _Folder) -> Iterator[_Found]:
 
 def _recorded(folder: _Folder, path: Path) -> Iterator[_Found]:
     """A result that says what it is and what it was made from."""
-    told = _content(path)
-    files = [one for one in told.get("files", []) if isinstance(one, dict)]
-    name = _result(folder, path, files)
-    for one in files:
-        place = path.parent / str(one.get("path"))
+    told = read_beside(path)
+    name = _result(folder, path, told)
+    for one in told.files:
+        place = path.parent / one.path
         state = _state(folder, place, one)
         if state == _LOST:
             yield _Found(f"{folder.name(place)}: is not there", wrong=place.suffix not in _DATA)
         elif state is not None:
             yield _Found(f"{folder.name(place)}: {state} since it was made", wrong=state != _LATER)
-    for one in told.get("made_from", []):
-        if not isinstance(one, dict) or "://" in str(one.get("path")):
+    for one in told.made_from:
+        if "://" in one.path:
             continue
-        place = path.parent / str(one["path"])
+        place = path.parent / one.path
         state = _state(folder, place, one)
         if state == _LOST:
             text = f"{folder.name(place)}: is not there; {name} was made from it"
@@ -239,23 +238,23 @@ def _recorded(folder: _Folder, path: Path) -> Iterator[_Found]:
 _LOST, _OTHER, _LATER = "is lost", "has changed", "has another time, and is too large to read again"
 
 
-def _state(folder: _Folder, place: Path, known: Mapping[str, Any]) -> str | None:
+def _state(folder: _Folder, place: Path, known: Known) -> str | None:
     """What became of a file; None if it is still the same."""
     if not place.is_file():
         return _LOST
     state = place.stat()
-    if state.st_size != known.get("size"):
+    if state.st_size != known.size:
         return _OTHER
-    if "sha256" in known:
-        return None if folder.sum_of(place) == known["sha256"] else _OTHER
-    return None if state.st_mtime_ns == known.get("modified") else _LATER
+    if known.sha256 is not None:
+        return None if folder.sum_of(place) == known.sha256 else _OTHER
+    return None if state.st_mtime_ns == known.modified else _LATER
 
 
-def _result(folder: _Folder, path: Path, files: list[dict[str, Any]]) -> str:
+def _result(folder: _Folder, path: Path, told: Told) -> str:
     """Name of the file, or of the folder, that the provenance is about."""
     if path.name == NAME:
         return folder.name(path.parent)
-    return folder.name(path.parent / str(files[0].get("path"))) if files else folder.name(path)
+    return folder.name(path.parent / told.files[0].path) if told.files else folder.name(path)
 
 
 def _content(path: Path) -> Mapping[str, Any]:
