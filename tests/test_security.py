@@ -14,7 +14,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import yaml
 from network_kinds import KINDS, network_of
+from small_samples import content
 
 from ftag_prune.config import load_study
 from ftag_prune.errors import ConfigError, FtagPruneError, SampleError
@@ -159,6 +161,37 @@ def test_a_name_with_dots_is_the_name_of_a_branch():
     assert parse("abs.__globals__").names == ("abs.__globals__",)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [
+        ("", "'' is no path"),
+        (".", "'.' is no path"),
+        ("/", "'/' is no path"),
+        ("a\0b", r"'a\x00b' is no path"),
+        ("a\nb", r"'a\nb' is no path"),
+        ("\ud800", r"'\ud800' is no path"),
+        ("**x", "'**x' has ** beside other letters"),
+        ("x" * 300, "xxx...' is too long for a path"),
+        ("a/" * 4000, "...' is too long for a path"),
+        ("~nobody-known/x", "'~nobody-known/x' names the home of a user who is not known here"),
+    ],
+)
+def test_paths_of_a_card_that_are_none(tmp_path, pattern, sentence):
+    path = tmp_path / "card.yaml"
+    path.write_text(yaml.safe_dump(content(files=[pattern]), sort_keys=False))
+    with pytest.raises(ConfigError, match=f"{path}: files: ") as refused:
+        load_card(path)
+    assert sentence in str(refused.value)
+
+
+def test_a_card_may_name_files_anywhere(tmp_path):
+    """It is data that the user may read; it is read as ROOT, HDF5 or Parquet, and never copied."""
+    path = tmp_path / "card.yaml"
+    for pattern in ("/data/a.root", "../a.root", "root://server//a.root", "~/a.root"):
+        path.write_text(yaml.safe_dump(content(files=[pattern]), sort_keys=False))
+        assert load_card(path).files == (pattern,)
+
+
 # -- models ---------------------------------------------------------------------------------------
 
 
@@ -232,9 +265,9 @@ def test_every_network_is_checked_and_comes_back(kind):
 
 
 def test_tensors_that_are_larger_than_their_file(tmp_path):
-    path, content = tmp_path / "model.pt", io.BytesIO()
-    torch.save({"tensors": {"a": torch.zeros(10**6)}, "about": "{}"}, content)
-    with zipfile.ZipFile(content) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+    path, whole = tmp_path / "model.pt", io.BytesIO()
+    torch.save({"tensors": {"a": torch.zeros(10**6)}, "about": "{}"}, whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for one in old.infolist():
             new.writestr(one.filename, old.read(one))
     assert path.stat().st_size < 10**5
@@ -244,14 +277,14 @@ def test_tensors_that_are_larger_than_their_file(tmp_path):
 
 def test_a_description_without_end_and_tensors_that_are_none(tmp_path):
     path = tmp_path / "model.pt"
-    for content in (
+    for held in (
         {"tensors": {}, "about": "[" * 10**6},
         {"tensors": {}, "about": 3},
         {"about": "{}"},
         [],
         torch.zeros(3),
     ):
-        torch.save(content, path)
+        torch.save(held, path)
         with pytest.raises(FtagPruneError, match="not a model or checkpoint of ours"):
             load_tensors(path)
     for tensors in ({"mean": 3, "std": 3}, [], 3):
