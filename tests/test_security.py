@@ -173,6 +173,7 @@ def test_a_name_with_dots_is_the_name_of_a_branch():
         ("**x", "'**x' has ** beside other letters"),
         ("x" * 300, "xxx...' is too long for a path"),
         ("a/" * 4000, "...' is too long for a path"),
+        ("a/" * 1500, "...' is more than 100 folders deep"),
         ("~nobody-known/x", "'~nobody-known/x' names the home of a user who is not known here"),
     ],
 )

@@ -221,6 +221,7 @@ def _wrong_inputs(card: Card) -> Iterator[str]:
 
 
 _LONGEST_PATH, _LONGEST_NAME = 4000, 255  # bytes; what Linux takes
+_MOST_FOLDERS = 100
 
 
 def _unusable(pattern: str) -> str | None:
@@ -228,9 +229,11 @@ def _unusable(pattern: str) -> str | None:
     parts = pattern.split("/")
     if not pattern.strip("./ ") or not pattern.isprintable():
         return "is no path: wanted a name that can be printed"
-    sizes = [len(part.encode()) for part in parts]
-    if sum(sizes) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME:
+    longest = max(len(part.encode()) for part in parts)
+    if len(pattern.encode()) > _LONGEST_PATH or longest > _LONGEST_NAME:
         return f"is too long for a path, which has {_LONGEST_NAME} bytes a name"
+    if len(parts) > _MOST_FOLDERS:
+        return f"is more than {_MOST_FOLDERS} folders deep"
     if any("**" in part and part != "**" for part in parts):
         return "has ** beside other letters; it stands for folders, as in a/**/b"
     try:
