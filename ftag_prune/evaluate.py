@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ftag_prune.metrics import auc, discriminant, roc
 from ftag_prune.model import load_model
 from ftag_prune.networks import Network
 from ftag_prune.record import atomic, checksum, read_json, write_json
-from ftag_prune.tensors import Source, allowed_memory, load_within, unshuffled
+from ftag_prune.tensors import Source, allowed_memory, description, load_within, unshuffled
 
 __all__ = ["EFFICIENCIES", "evaluate_runs", "probabilities", "score"]
 
@@ -118,16 +118,21 @@ def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, st
     sums: dict[str, str] = {}
     for run in runs:
         mine = folder / run.name
-        model = load_model(mine / "model.pt")
+        model, origin = load_model(mine / "model.pt"), _origin(mine / "model.pt", test)
         task = task_of(model.about.task).among(model.about.classes)
         jets, y = loaded(run.training.memory_share, model.about.inputs)
         found = probabilities(model.network, jets)
-        _write_scores(mine / "scores.h5", test, run.name, task, found)
+        _write_scores(mine / "scores.h5", test, run.name, task, found, origin=origin)
         told = read_json(mine / "run.json")
         measured = score(found, y, task)
-        write_json(mine / "metrics.json", {**_facts(run), **_sizes(told), **measured})
+        write_json(mine / "metrics.json", {**_facts(run), **origin, **_sizes(told), **measured})
         sums[run.name] = checksum(mine / "metrics.json")
     return sums
+
+
+def _origin(model: Path, test: Path) -> dict[str, str]:
+    """What tells the model and the jets from others."""
+    return {"model": checksum(model), "jets": description(test).fingerprint}
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -145,7 +150,15 @@ def _sizes(told: dict[str, Any]) -> dict[str, Any]:
     return {"pruned": 1 - told["left"] / told["whole"], **{key: told[key] for key in _SIZES}}
 
 
-def _write_scores(path: Path, test: Path, model: str, task: Task, found: np.ndarray) -> None:
+def _write_scores(
+    path: Path,
+    test: Path,
+    model: str,
+    task: Task,
+    found: np.ndarray,
+    *,
+    origin: Mapping[str, str],
+) -> None:
     """Scores in the naming of the FTAG tools, beside what they need to know of each jet."""
     with h5py.File(test) as source:
         jets = source["jets"]
@@ -164,3 +177,5 @@ def _write_scores(path: Path, test: Path, model: str, task: Task, found: np.ndar
         file.create_dataset("jets", data=table, compression="gzip", shuffle=True)
         file.attrs["classes"] = classes
         file.attrs["task"] = task.name
+        for name, text in origin.items():
+            file.attrs[name] = text

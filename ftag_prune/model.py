@@ -1,9 +1,15 @@
-"""A trained tagger as a file: tensors and JSON, loaded without unpickling anything else."""
+"""A trained tagger as a file: tensors and JSON, loaded without unpickling anything else.
+
+Models and checkpoints may come from anybody. They are zip archives of torch whose tensors are not
+compressed, so that a small file makes small tensors; and a network is not built before its tensors
+are known to have the shapes that its description asks for.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -46,6 +52,7 @@ def save_tensors(path: Path, tensors: dict[str, Any], **about: Any) -> None:
 def load_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors and JSON of a file that `save_tensors` wrote; FtagPruneError if it is not one."""
     try:
+        _uncompressed(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         return content["tensors"], json.loads(content["about"])
     except FileNotFoundError:
@@ -54,13 +61,24 @@ def load_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         OSError,
         RuntimeError,
         EOFError,
-        KeyError,
+        LookupError,
+        AttributeError,
         TypeError,
         ValueError,
         UnpicklingError,
+        zipfile.BadZipFile,
     ) as broken:
         reason = str(broken).splitlines()[0] if str(broken) else type(broken).__name__
         raise FtagPruneError(f"{path}: not a model or checkpoint of ours ({reason})") from None
+
+
+def _uncompressed(path: Path) -> None:
+    """ValueError if the file is no zip archive, or would become larger than it is."""
+    with zipfile.ZipFile(path) as file:
+        if any(one.compress_type != zipfile.ZIP_STORED for one in file.infolist()):
+            raise ValueError("its tensors are compressed")
+        if sum(one.file_size for one in file.infolist()) > path.stat().st_size:
+            raise ValueError("its tensors are larger than the file")
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -77,13 +95,20 @@ def load_model(path: Path) -> Model:
     """Network of a `model.pt`, ready to score jets."""
     tensors, about = load_tensors(path)
     try:
-        network = restored(
-            TypeAdapter(Architecture).validate_python(about["architecture"]),
-            tensors,
-            classes=len(about["classes"]),
+        architecture: Architecture = TypeAdapter(Architecture).validate_python(
+            about["architecture"]
         )
         meaning = About(about["task"], tuple(about["classes"]), tuple(about["inputs"]))
-    except (KeyError, RuntimeError, ValidationError) as broken:
+        network = restored(architecture, tensors, classes=len(meaning.classes))
+    except (
+        LookupError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        ValidationError,
+        FtagPruneError,
+    ) as broken:
         reason = str(broken).splitlines()[0]
         raise FtagPruneError(f"{path}: not a model of ours ({reason})") from None
     return Model(network.eval(), meaning)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ftag_prune.errors import ConfigError, nearest
 
 __all__ = ["Spec", "load_yaml", "validated"]
+
+# Far beyond what a person writes, far below what fills a memory.
+_LARGEST = 4_000_000  # bytes
+_DEEPEST = 50  # mappings and lists inside one another
+_MOST = 50_000  # values, each alias counted as all that it stands for
+_LONGEST = 1000  # characters of a sentence: names in it may be of any length
 
 
 class Spec(BaseModel):
@@ -24,18 +30,72 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping; anything else is one sentence."""
+    """Read a YAML file that holds a mapping; anything else is one sentence.
+
+    The file may come from anybody: it is refused before it is built if it is too large or nested
+    too deeply, aliases followed.
+    """
     try:
-        content = yaml.safe_load(path.read_text())
+        text = _text(path)
+        _bounded(path, yaml.parse(text, Loader=yaml.SafeLoader))
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as broken:
         raise ConfigError(f"{path}: cannot be read ({broken})") from None
-    except yaml.YAMLError as broken:
+    # Dates that there are not, and numbers without digits, are ValueErrors of the reader.
+    except (yaml.YAMLError, ValueError, OverflowError) as broken:
         raise ConfigError(f"{path}: not YAML ({' '.join(str(broken).split())})") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: wanted a YAML mapping, found {type(content).__name__}")
     return content
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as stream:
+        found = stream.read(_LARGEST + 1)
+    if len(found) > _LARGEST:
+        raise ConfigError(f"{path}: wanted YAML of at most {_LARGEST:,} bytes, found more")
+    return found.decode("utf-8-sig")
+
+
+class _Open(NamedTuple):
+    """A mapping or list that is not closed yet, and the values in it so far."""
+
+    anchor: str | None
+    values: int = 1
+
+
+def _bounded(path: Path, events: Iterable[yaml.Event]) -> None:
+    """Refuse what would become too many or too deep values, before any of them is made."""
+    known: dict[str, int] = {}
+    inside = [_Open(None)]
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            inside.append(_Open(event.anchor))
+            values = 0
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, values = inside.pop()
+            known |= {} if anchor is None else {anchor: values}
+        else:
+            values = _values(path, event, known, inside)
+        last = inside[-1]
+        inside[-1] = last._replace(values=last.values + values)
+        if len(inside) > _DEEPEST + 1:
+            raise ConfigError(f"{path}: is nested more than {_DEEPEST} times")
+        if inside[-1].values > _MOST:
+            raise ConfigError(f"{path}: holds more than {_MOST:,} values, aliases followed")
+
+
+def _values(
+    path: Path, event: yaml.Event, known: Mapping[str, int], inside: Iterable[_Open]
+) -> int:
+    """Values that a scalar or an alias adds."""
+    if not isinstance(event, yaml.AliasEvent):
+        return int(isinstance(event, yaml.ScalarEvent))
+    if any(one.anchor == event.anchor for one in inside):
+        raise ConfigError(f"{path}: alias '{event.anchor}' stands inside itself")
+    return known.get(event.anchor or "", 1)
 
 
 def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _Kind:
@@ -49,7 +109,9 @@ def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _
     try:
         return kind.model_validate(content)
     except ValidationError as broken:
-        raise ConfigError(f"{where}: {_sentence(kind, broken)}") from None
+        said = _sentence(kind, broken)
+        short = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+        raise ConfigError(f"{where}: {short}") from None
 
 
 def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:

@@ -44,7 +44,9 @@ class Transformer(OfTracks):
         (128,), description="neurons of each hidden layer of the network that embeds a track"
     )
     embedding: int = Field(64, ge=1, description="width of the embedding; it is not pruned")
-    layers: int = Field(3, ge=1, description="of attention, each followed by a hidden layer")
+    layers: int = Field(
+        3, ge=1, le=1000, description="of attention, each followed by a hidden layer"
+    )
     heads: int = Field(4, ge=1, description="of attention in each layer")
     head_dim: int | None = Field(
         None, ge=1, description="width of a head; default embedding / heads"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,16 +12,33 @@ from ftag_prune.cli.given import Existing, Task, study_of
 from ftag_prune.cli.progress import say
 from ftag_prune.errors import ConfigError
 
-__all__ = ["compare", "figures", "report", "summary", "validate"]
+if TYPE_CHECKING:
+    from ftag_prune.config import Study
+
+__all__ = [
+    "archive",
+    "compare",
+    "figures",
+    "provenance",
+    "report",
+    "summary",
+    "unpack",
+    "validate",
+    "verify",
+]
 
 
 @app.command()
 def summary(study: Existing, folder: Existing, table: Existing, *, task: Task) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
+    from ftag_prune.provenance import recorded
     from ftag_prune.summary import summarise, write_cells
 
-    runs = [run for run in study_of(study).runs() if run.task == task]
-    write_cells(table, summarise(runs, folder))
+    chosen = study_of(study)
+    runs = [run for run in chosen.runs() if run.task == task]
+    files = [folder / run.name / name for run in runs for name in ("metrics.json", "scores.h5")]
+    with recorded(table, [study, *files], seeds=_seeds(chosen)):
+        write_cells(table, summarise(runs, folder))
 
 
 @app.command()
@@ -30,18 +47,28 @@ def figures(
 ) -> None:
     """Draw the figures of one task of STUDY, its runs in FOLDER, its TABLE (csv), into OUT."""
     from ftag_prune.figures import draw
+    from ftag_prune.provenance import recorded
 
-    for saved in draw(study_of(study), task, folder, table, out):
-        say(str(saved.pdf))
+    chosen = study_of(study)
+    runs = [run.name for run in chosen.runs() if run.task == task]
+    files = [folder / run / name for run in runs for name in ("metrics.json", "history.csv")]
+    with recorded(out, [study, table, *files], seeds=_seeds(chosen)):
+        for saved in draw(chosen, task, folder, table, out):
+            say(str(saved.pdf))
 
 
 @app.command()
 def report(study: Existing, folder: Existing, page: Existing) -> None:
     """Write the report of STUDY, whose results are in FOLDER, to PAGE (html)."""
+    from ftag_prune.provenance import recorded
     from ftag_prune.report import write
     from ftag_prune.story import tell
 
-    write(page, tell(study_of(study), folder))
+    chosen = study_of(study)
+    files = [folder / "tables" / f"{task}.csv" for task in chosen.tasks]
+    files += [folder / "validation" / task / "validation.json" for task in chosen.tasks]
+    with recorded(page, [study, *files], seeds=_seeds(chosen)):
+        write(page, tell(chosen, folder))
 
 
 @app.command()
@@ -66,22 +93,38 @@ def validate(
     OUT gets figures, tables of working points, and page.html.
     """
     from ftag_prune.config import Validation
+    from ftag_prune.provenance import recorded
     from ftag_prune.report import write
     from ftag_prune.spec import validated
     from ftag_prune.validation import page, read_validation, validate_runs, validate_study
 
     if study is not None:
         chosen = study_of(study)
-        place = chosen.folder if folder is None else folder
-        validate_study(chosen, task or chosen.tasks[0], place, out, progress=say)
+        place, mine = chosen.folder if folder is None else folder, task or chosen.tasks[0]
+        judged = [place / "runs" / run.name for run in chosen.runs() if run.task == mine]
+        with recorded(out, _judged(judged, place / "jets" / mine), seeds=_seeds(chosen)):
+            validate_study(chosen, mine, place, out, progress=say)
+            write(out / "page.html", page(out))
     elif jets is not None and runs:
         options = validated(Validation, {"tolerance": tolerance}, where="options of validate")
-        validate_runs(jets, runs, out, options=options, progress=say)
+        with recorded(out, _judged(runs, jets), spec=options.model_dump(mode="json")):
+            validate_runs(jets, runs, out, options=options, progress=say)
+            write(out / "page.html", page(out))
     else:
         raise ConfigError("validate: wanted --jets JETS and RUNS, or --study STUDY")
-    write(out / "page.html", page(out))
     for sentence in read_validation(out)["answers"]:
         typer.echo(sentence)
+
+
+def _judged(runs: list[Path], jets: Path) -> list[Path]:
+    """Files that a validation is made from."""
+    names = ("model.pt", "scores.h5", "metrics.json")
+    return [jets / "train.h5", jets / "test.h5", *(run / name for run in runs for name in names)]
+
+
+def _seeds(study: Study) -> list[int]:
+    """Of all trainings."""
+    return sorted({seed for grid in study.grids for seed in grid.seeds})
 
 
 @app.command()
@@ -106,3 +149,55 @@ def compare(
         typer.echo(sentence)
     if found.worse:
         raise typer.Exit(1)
+
+
+@app.command()
+def provenance(file: Existing) -> None:
+    """Print where FILE, any result or folder of results, comes from (json)."""
+    import json
+
+    from ftag_prune.provenance import origin_of
+
+    typer.echo(json.dumps(origin_of(file), indent=2))
+
+
+@app.command()
+def verify(results: Existing) -> None:
+    """Read all files in the folder RESULTS again, and say what no longer belongs to what.
+
+    Exit code 1 if something does not.
+    """
+    from ftag_prune.provenance import verify as look
+
+    found = look(results)
+    for sentence in (*found.wrong, *found.absent):
+        typer.echo(sentence)
+    typer.echo(
+        f"{found.checked:,} files read again, {len(found.wrong)} faults, "
+        f"{len(found.absent)} notes about what is not there"
+    )
+    if found.wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def archive(results: Existing, out: Existing) -> None:
+    """Pack the folder RESULTS of a study, without data and checkpoints, into OUT (zip)."""
+    from ftag_prune.archive import archive as pack
+
+    made = pack(results, out)
+    say(f"{out}: {made.files:,} files, {made.size / 1e6:.3g} MB before they were compressed")
+
+
+@app.command()
+def unpack(
+    file: Existing,
+    out: Existing,
+    *,
+    largest: Annotated[float, typer.Option(help="Size that its files may have, in GB.")] = 4.0,
+) -> None:
+    """Open the archive FILE (zip) in the new folder OUT, every file checked."""
+    from ftag_prune.archive import unpack as open_
+
+    made = open_(file, out, largest=int(largest * 1e9))
+    say(f"{out}: {made.files:,} files, each as its manifest says")

@@ -32,16 +32,18 @@ def generate(
 ) -> None:
     """Generate jets with Pythia 8 and write them to OUT (.root or .h5)."""
     from ftag_prune.generate import generate as make
+    from ftag_prune.provenance import recorded
 
-    made = make(
-        out,
-        task=task,
-        process=process,
-        jets=jets,
-        seed=seed,
-        first_event=first_event,
-        multiple_interactions=multiple_interactions,
-    )
+    with recorded(out, seeds=[seed]):
+        made = make(
+            out,
+            task=task,
+            process=process,
+            jets=jets,
+            seed=seed,
+            first_event=first_event,
+            multiple_interactions=multiple_interactions,
+        )
     reasons = ", ".join(f"{number} {reason}" for reason, number in made.dropped.items())
     say(f"{out}: {made.jets} jets of {made.events} events; dropped: {reasons or 'none'}")
 
@@ -146,6 +148,7 @@ def prepare(
     """Select, label, split, weigh and write the jets of CARD (yaml) into the folder OUT."""
     from ftag_prune.config import Sample
     from ftag_prune.prepare import prepare as write
+    from ftag_prune.provenance import recorded
     from ftag_prune.schema import load_card
     from ftag_prune.spec import validated
 
@@ -157,7 +160,9 @@ def prepare(
         "balance": _balance(balance, balance_to),
     }
     chosen = validated(Sample, options, where="options of prepare")
-    with counter(f"{described.rows} of {described.name}") as count:
+    counted = counter(f"{described.rows} of {described.name}")
+    # The files with their checksums, the card and the options stand in each prepared file.
+    with recorded(out, [card], spec=chosen.model_dump(mode="json")), counted as count:
         done = write(
             described,
             places_of(files) or described.paths(),
@@ -202,9 +207,10 @@ def sample(
 
     OUT gets a figure for each column, cutflow.csv and files.csv.
     """
+    from ftag_prune.provenance import recorded
     from ftag_prune.sample import draw, read_sample
 
-    for path in draw(
-        read_sample(jets / "train.h5"), out, label=label, lines=line or (), style=style
-    ):
-        say(str(path))
+    train = jets / "train.h5"
+    with recorded(out, [train]):
+        for path in draw(read_sample(train), out, label=label, lines=line or (), style=style):
+            say(str(path))

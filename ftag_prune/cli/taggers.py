@@ -84,8 +84,11 @@ def export(
     ONNX Runtime has to agree with torch on random jets, and on those of the option, before.
     """
     from ftag_prune.export import export_run
+    from ftag_prune.provenance import recorded
 
-    done = export_run(run, out, name=name, jets=jets)
+    inputs = [run / "model.pt", run / "run.json", *([] if jets is None else [jets])]
+    with recorded(out, inputs):
+        done = export_run(run, out, name=name, jets=jets)
     say(f"{done.onnx}: {done.size / 1000:.0f} kB, described in {done.json}")
     say(
         f"ONNX Runtime and torch agree to {done.difference:.1e} on {done.random:,} random and "

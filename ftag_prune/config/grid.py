@@ -23,7 +23,7 @@ class Grid(Spec):
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=(), description="nodes in each hidden layer of a perceptron"
     )
-    depth: int = Field(3, ge=1, description="hidden layers of a perceptron")
+    depth: int = Field(3, ge=1, le=1000, description="hidden layers of a perceptron")
     networks: dict[Name, Architecture] = Field(
         default={}, description="other networks by their label, beside or instead of widths"
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from ftag_prune.config.names import PlainPath
 from ftag_prune.spec import Spec
 
 __all__ = ["Balance", "Generate", "Resample", "Sample", "Shard", "Split", "Unbalanced", "Weights"]
@@ -144,7 +144,7 @@ Balance = Annotated[Unbalanced | Weights | Resample, Field(discriminator="kind")
 class Sample(Spec):
     """Jets of one task: the card that describes the files, how they are split and weighed."""
 
-    card: Path
+    card: PlainPath
     generate: Generate | None = None
     split: Split = Split()
     balance: Balance = Weights()

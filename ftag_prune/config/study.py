@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ftag_prune.architecture import Architecture, TwoStep
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
-from ftag_prune.config.names import Name
+from ftag_prune.config.names import Name, PlainPath
 from ftag_prune.config.run import Chunk, Run
 from ftag_prune.config.sample import Sample
 from ftag_prune.config.strategy import Dense, Gated, Scratch, Strategy
@@ -30,7 +30,7 @@ class Study(Spec):
     """Everything that `workflow/config/*.yaml` can say."""
 
     study: Name
-    results: Path = Path("results")
+    results: PlainPath = Path("results")
     samples: dict[str, Sample]
     grid: Grid
     more: tuple[Grid, ...] = Field((), description="further grids")

@@ -61,7 +61,7 @@ def parse(text: str) -> Expression:
             body = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError) as wrong:
         said = wrong.msg if isinstance(wrong, SyntaxError) else str(wrong)
-        raise ConfigError(f"'{text}' is not an expression ({said})") from None
+        raise ConfigError(f"'{_short(text)}' is not an expression ({_short(said)})") from None
     except (RecursionError, MemoryError):
         raise ConfigError(f"'{_short(text)}' is nested too deeply") from None
     root = _Checker(text, quoted).node(body, 0)
@@ -69,7 +69,8 @@ def parse(text: str) -> Expression:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "..."
 
 
 def _unquote(text: str) -> tuple[str, dict[str, str]]:
@@ -203,7 +204,7 @@ class _Checker:
 
     def _rank(self, name: str, syntax: ast.expr) -> int:
         number = self._number(syntax)
-        if number != int(number) or number < 1:
+        if not 1 <= number < 2**31 or number != int(number):
             self._refuse(f"wants 1, 2, 3, ... as the last argument of {name}()")
         return int(number)
 

@@ -79,8 +79,20 @@ def build_for(about: Description, architecture: Architecture, *, seed: int = 0) 
 
 
 def restored(architecture: Architecture, tensors: Mapping[str, Tensor], *, classes: int) -> Network:
-    """Network of a saved state dict; RuntimeError or KeyError if the two do not belong together."""
+    """Network of a saved state dict; RuntimeError or KeyError if the two do not belong together.
+
+    Both may come from anybody: shapes are compared before the network takes any memory.
+    """
+    kind = _NETWORKS[type(architecture)]
     with torch.random.fork_rng(devices=[]):
-        network = _NETWORKS[type(architecture)].shaped(architecture, tensors, classes=classes)
+        with torch.device("meta"):
+            hollow = kind.shaped(architecture, tensors, classes=classes).state_dict()
+        for name in hollow.keys() & tensors.keys():
+            wanted, found = tuple(hollow[name].shape), tuple(tensors[name].shape)
+            if wanted != found:
+                raise RuntimeError(f"tensor '{name}' has shape {found}, not {wanted}")
+        if len(hollow) != len(tensors):
+            raise RuntimeError(f"holds {len(tensors)} tensors, not {len(hollow)}")
+        network = kind.shaped(architecture, tensors, classes=classes)
     network.load_state_dict(dict(tensors))
     return network

@@ -14,6 +14,7 @@ from ftag_prune.errors import SampleError, nearest
 from ftag_prune.expression import Array, Ragged, Rows
 from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require, whole_counts
 from ftag_prune.read.flat import Flat
+from ftag_prune.read.inside import require_inside
 from ftag_prune.schema import Branches, Card, Collection, Place
 
 __all__ = ["chunks", "entries", "open_hdf5"]
@@ -40,10 +41,11 @@ def chunks(
 
 @contextmanager
 def open_hdf5(path: Place) -> Iterator[Any]:
-    """An HDF5 file; one sentence for a broken one, and for what breaks inside the block."""
+    """An HDF5 file by itself; one sentence for a broken one, and for what breaks in the block."""
     try:
         # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
         with h5py.File(path, "r", locking=False) as file:
+            require_inside(path, file)
             yield file
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None

@@ -114,9 +114,13 @@ class Card(Gaps):
     @classmethod
     def _lists(cls, given: Any) -> Any:
         """Said here: of two kinds that are allowed, pydantic would say what neither is."""
-        groups = given.values() if isinstance(given, dict) else [given]
+        groups = list(given.values()) if isinstance(given, dict) else [given]
         if not all(isinstance(one, list | tuple) for one in groups):
             raise ValueError(f"wanted a list, or named lists, of paths or URLs, found {given!r}")
+        for pattern in (one for group in groups for one in group if isinstance(one, str)):
+            fault = _unusable(pattern)
+            if fault:
+                raise ValueError(f"{_short(pattern)} {fault}")
         for name in given if isinstance(given, dict) else ():
             if not str(name).isidentifier():
                 raise ValueError(f"'{name}' cannot stand in an expression as sample.{name}")
@@ -214,6 +218,33 @@ def _wrong_inputs(card: Card) -> Iterator[str]:
                 yield f"inputs.{space}: no column '{name}'{nearest(name, known)}"
             if name in chosen[:place]:
                 yield f"inputs.{space}: names '{name}' twice"
+
+
+_LONGEST_PATH, _LONGEST_NAME = 4000, 255  # bytes; what Linux takes
+_MOST_FOLDERS = 100
+
+
+def _unusable(pattern: str) -> str | None:
+    """Why a text is no path, pattern or URL; None if it is one."""
+    parts = pattern.split("/")
+    if not pattern.strip("./ ") or not pattern.isprintable():
+        return "is no path: wanted a name that can be printed"
+    longest = max(len(part.encode()) for part in parts)
+    if len(pattern.encode()) > _LONGEST_PATH or longest > _LONGEST_NAME:
+        return f"is too long for a path, which has {_LONGEST_NAME} bytes a name"
+    if len(parts) > _MOST_FOLDERS:
+        return f"is more than {_MOST_FOLDERS} folders deep"
+    if any("**" in part and part != "**" for part in parts):
+        return "has ** beside other letters; it stands for folders, as in a/**/b"
+    try:
+        Path(pattern).expanduser()
+    except RuntimeError:
+        return "names the home of a user who is not known here"
+    return None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _matches(pattern: str, *, name: str) -> list[Place]:

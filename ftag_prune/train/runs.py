@@ -16,6 +16,7 @@ from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
 from ftag_prune.networks import INPUTS
+from ftag_prune.provenance import circumstances
 from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
 from ftag_prune.train.before import before_of
@@ -194,6 +195,7 @@ def _summary(
         "seconds": round(trained.seconds, 3),
         "device": trained.device,
         "provenance": provenance(),
+        "circumstances": circumstances(),
     }
 
 
