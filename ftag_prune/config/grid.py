@@ -39,6 +39,9 @@ class Grid(Spec):
     strategies: tuple[Name, ...] = Field(default=("budget",), min_length=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
     runs_per_job: int = Field(8, ge=1, description="trainings that one job does in turn")
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="time between two checkpoints of a training"
+    )
 
     @field_validator("tasks")
     @classmethod
