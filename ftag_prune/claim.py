@@ -36,7 +36,7 @@ class Holder(NamedTuple):
     host: str
     process: Process
     job: str | None
-    token: str
+    mark: str
     beat: int
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def holder(path: Path) -> Holder | None:
     try:
         told = json.loads(path.read_text())
         process = Process(*told["process"])
-        return Holder(told["host"], process, told["job"], told["token"], int(told["beat"]))
+        return Holder(told["host"], process, told["job"], told["mark"], int(told["beat"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -66,7 +66,7 @@ class Claim:
     def held(self) -> bool:
         """Whether the claim is still ours."""
         found = holder(self.path)
-        return found is not None and found.token == self.mine.token
+        return found is not None and found.mark == self.mine.mark
 
     def check(self) -> None:
         """Stop if another process has taken over, because this one was not seen for a minute."""
@@ -158,6 +158,8 @@ def _displace(path: Path, seen: bytes) -> None:
     Another may have done so, and claimed, just before: then the file is not the one that was seen,
     and is given back.
     """
+    if _content(path) != seen:
+        return
     aside = beside(path)
     with suppress(FileNotFoundError):
         path.rename(aside)
@@ -173,7 +175,7 @@ def _write(descriptor: int, mine: Holder) -> None:
         "host": mine.host,
         "process": list(mine.process),
         "job": mine.job,
-        "token": mine.token,
+        "mark": mine.mark,
         "beat": f"{mine.beat:012d}",
     }
     os.pwrite(descriptor, (json.dumps(told) + "\n").encode(), 0)
