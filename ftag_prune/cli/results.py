@@ -3,25 +3,70 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ftag_prune.cli.app import app
 from ftag_prune.cli.given import Existing, Task, study_of
 from ftag_prune.cli.progress import say
-from ftag_prune.errors import ConfigError
+from ftag_prune.errors import ConfigError, FtagPruneError
 
-__all__ = ["compare", "figures", "report", "summary", "validate"]
+if TYPE_CHECKING:
+    from ftag_prune.config import Run
+
+__all__ = ["compare", "figures", "report", "status", "summary", "validate"]
 
 
 @app.command()
-def summary(study: Existing, folder: Existing, table: Existing, *, task: Task) -> None:
+def status(
+    study: Existing,
+    *,
+    folder: Annotated[Path | None, typer.Option(help="Where the results of the study are.")] = None,
+) -> None:
+    """Say which runs of STUDY (yaml, json) are done, running, failed or missing, and why.
+
+    Exit code 0 if all are done, 1 if not.
+    """
+    from ftag_prune.status import complete, lines
+    from ftag_prune.status import status as look
+
+    chosen = study_of(study)
+    found = look(chosen, chosen.folder if folder is None else folder)
+    for line in lines(found):
+        typer.echo(line)
+    if not complete(found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def summary(
+    study: Existing,
+    folder: Existing,
+    table: Existing,
+    *,
+    task: Task,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Of the runs that are there; say what is missing.")
+    ] = False,
+) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
     from ftag_prune.summary import summarise, write_cells
 
     runs = [run for run in study_of(study).runs() if run.task == task]
-    write_cells(table, summarise(runs, folder))
+    write_cells(table, summarise(_there(runs, folder) if partial else runs, folder))
+
+
+def _there(runs: list[Run], folder: Path) -> list[Run]:
+    """The runs that are done; says which are not."""
+    from ftag_prune.status import missing
+
+    absent = {run.name for run in missing(runs, folder)}
+    if absent:
+        say(f"{len(absent)} of {len(runs)} runs are missing: {', '.join(sorted(absent))}")
+    if len(absent) == len(runs):
+        raise FtagPruneError(f"{folder}: none of the {len(runs)} runs is there yet")
+    return [run for run in runs if run.name not in absent]
 
 
 @app.command()
