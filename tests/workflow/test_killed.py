@@ -48,7 +48,7 @@ STUDY = {
         "drawn": {"gate": {"kind": "hard_concrete"}, "pressure": {"kind": "dual"}},
         "taylor": {"kind": "one_shot", "rates": {"kind": "one_rate", "rate": 1e-3}},
     },
-    "training": {"epochs": {"dense": 2, "gated": 3, "tuned": 2}, "batch_size": 64},
+    "training": {"epochs": {"dense": 2, "gated": 3, "tuned": 2}, "batch_size": 128},
 }
 
 
@@ -56,7 +56,7 @@ STUDY = {
 def job(tmp_path_factory):
     """Folder with jets and one chunk."""
     folder = tmp_path_factory.mktemp("job")
-    prepare(card(), [write_root(folder / "sample.root", small(6000))], folder)
+    prepare(card(), [write_root(folder / "sample.root", small(2500))], folder)
     (chunk,) = validated(Study, STUDY, where="study").chunks()
     (folder / "chunk.json").write_text(chunk.model_dump_json())
     return folder
