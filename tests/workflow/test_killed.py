@@ -188,7 +188,7 @@ SMALL = {
     "samples": {
         "single_b": {
             "card": "data/cards/embedded_single_b.yaml",
-            "generate": {"jets": 1500, "mix": {"ttbar": 1.0}, "format": "hdf5"},
+            "generate": {"jets": 4000, "mix": {"ttbar": 0.85, "zprime": 0.15}},
         }
     },
     "grid": {**STUDY["grid"], "strategies": ["budget", "taylor"], "runs_per_job": 3},
@@ -199,14 +199,10 @@ SMALL = {
 def snakemake(folder, *options):
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
     return [
-        *[sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")],
-        *["--directory", str(folder), "--cores", "2", "--rerun-incomplete"],
-        *[
-            "--configfile",
-            str(folder / "small.yaml"),
-            *options,
-            "results/killed/tables/single_b.csv",
-        ],
+        *[sys.executable, "-m", "snakemake", "results/killed/tables/single_b.csv"],
+        *["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)],
+        *["--configfile", str(folder / "small.yaml"), "--cores", "2", "--rerun-incomplete"],
+        *options,
     ]
 
 
