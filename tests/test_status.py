@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from test_config import STUDY, study
+from test_config import study
 from typer.testing import CliRunner
 
 from ftag_prune.claim import claimed
@@ -135,7 +135,6 @@ def test_a_partial_summary_says_what_is_missing(tmp_path):
     from test_summary import leave_results
 
     asked = study(grid__widths=[16])
-    assert STUDY["study"] == "test"
     path = tmp_path / "study.json"
     path.write_text(asked.model_dump_json())
     command = ["summary", str(path), str(tmp_path / "runs"), str(tmp_path / "t.csv")]
@@ -150,3 +149,24 @@ def test_a_partial_summary_says_what_is_missing(tmp_path):
     assert "2 of 6 runs are missing: single_b-w16-p75-budget-s1, single_b-w16-p75-" in done.output
     assert (tmp_path / "t.csv").read_text().count("budget") > 0
     assert CliRunner().invoke(app, [*command, *options[:2]]).exit_code != 0
+
+
+def test_partial_figures_say_how_many_runs_they_show(tmp_path):
+    from test_figures import STUDY, add_layers
+    from test_summary import leave_results
+
+    asked, runs, path = STUDY, tmp_path / "runs", tmp_path / "study.json"
+    path.write_text(asked.model_dump_json())
+    for run in asked.runs():
+        if run.label == "w8" or run.dense:
+            leave_results(runs, run)
+            add_layers(runs / run.name, run)
+            write_json(runs / run.name / "spec.json", run.model_dump(mode="json"))
+    where, task = [str(path), str(runs), str(tmp_path / "t.csv")], ["--task", "single_b"]
+    assert CliRunner().invoke(app, ["summary", *where, *task, "--partial"]).exit_code == 0
+    command = ["figures", *where, str(tmp_path / "drawn"), *task]
+    assert CliRunner().invoke(app, command).exit_code != 0
+    done = CliRunner().invoke(app, [*command, "--partial"])
+    assert done.exit_code == 0, done.output
+    assert "4 of 12 runs are missing: single_b-w16-p50-budget-s1" in done.output
+    assert (tmp_path / "drawn/pruned-c.png").stat().st_size > 10_000

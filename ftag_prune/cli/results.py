@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["compare", "figures", "report", "status", "summary", "validate"]
 
 
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Of the runs that are there; say what is missing.")
+]
+
+
 @app.command()
 def status(
     study: Existing,
@@ -46,9 +51,7 @@ def summary(
     table: Existing,
     *,
     task: Task,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Of the runs that are there; say what is missing.")
-    ] = False,
+    partial: Partial = False,
 ) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
     from ftag_prune.summary import summarise, write_cells
@@ -71,12 +74,25 @@ def _there(runs: list[Run], folder: Path) -> list[Run]:
 
 @app.command()
 def figures(
-    study: Existing, folder: Existing, table: Existing, out: Existing, *, task: Task
+    study: Existing,
+    folder: Existing,
+    table: Existing,
+    out: Existing,
+    *,
+    task: Task,
+    partial: Partial = False,
 ) -> None:
     """Draw the figures of one task of STUDY, its runs in FOLDER, its TABLE (csv), into OUT."""
     from ftag_prune.figures import draw
 
-    for saved in draw(study_of(study), task, folder, table, out):
+    chosen, some = study_of(study), None
+    if partial:
+        runs = [run for run in chosen.runs() if run.task == task]
+        some = _there(runs, folder)
+        lines = (*chosen.figures.lines, f"{len(some)} of {len(runs)} runs")
+        told = chosen.figures.model_copy(update={"lines": lines})
+        chosen = chosen.model_copy(update={"figures": told})
+    for saved in draw(chosen, task, folder, table, out, some=some):
         say(str(saved.pdf))
 
 

@@ -249,14 +249,16 @@ def without_seconds(table):
 
 def test_a_second_snakemake_on_one_folder_says_so(tmp_path):
     with subprocess.Popen(
-        snakemake(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        snakemake(tmp_path),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as first:
         end = time.monotonic() + 60
         while not list(tmp_path.glob(".snakemake/locks/*")):
             assert time.monotonic() < end
             time.sleep(0.05)
         code, text = ended(snakemake(tmp_path))
-        first.terminate()
-        first.wait(60)
+        os.killpg(first.pid, signal.SIGKILL)
     assert code != 0
     assert "--unlock" in text
