@@ -5,7 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "FtagPruneError", "SampleError", "TrainingError", "nearest"]
+__all__ = [
+    "ConfigError",
+    "FtagPruneError",
+    "SampleError",
+    "StoppedError",
+    "TrainingError",
+    "nearest",
+]
 
 
 class FtagPruneError(Exception):
@@ -22,6 +29,10 @@ class SampleError(FtagPruneError):
 
 class TrainingError(FtagPruneError):
     """A training cannot start or go on."""
+
+
+class StoppedError(FtagPruneError):
+    """Somebody asked to stop; the same command, called again, goes on where this one was."""
 
 
 def nearest(name: str, choices: Iterable[str], *, most: int = 3) -> str:

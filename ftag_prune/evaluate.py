@@ -173,7 +173,7 @@ def _write_scores(
         table[name] = known[name]
     for index, name in enumerate(names):
         table[name] = found[:, index]
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic(path, size=table.nbytes) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("jets", data=table, compression="gzip", shuffle=True)
         file.attrs["classes"] = classes
         file.attrs["task"] = task.name

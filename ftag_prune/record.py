@@ -3,52 +3,144 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import platform
+import re
 import secrets
+import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ftag_prune import __version__
 from ftag_prune.errors import FtagPruneError
+from ftag_prune.process import Process, gone, machine
 
 __all__ = [
     "atomic",
+    "beside",
     "checksum",
     "digest",
+    "move",
     "provenance",
     "read_csv",
     "read_json",
+    "sweep",
+    "temporaries",
     "write_csv",
     "write_json",
 ]
+
+# Seconds after which the temporary file of a writer that we cannot see is nobody's.
+_OLD = 24 * 3600.0
 
 _PACKAGES = ("awkward", "h5py", "numpy", "torch", "uproot")
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, size: int = 0) -> Iterator[Path]:
     """Give a temporary path beside `path`; it becomes `path` when the block ends well.
 
-    The temporary name is unique, so that two writers never share it; it keeps the suffix of `path`,
-    which some libraries look at. After an exception nothing is left behind.
+    File and folder are on the disk before and after that. The temporary name is unique, so that two
+    writers never share it; it keeps the suffix of `path`, which some libraries look at. After an
+    exception nothing is left behind, and what writers have left in the folder that were killed is
+    removed before.
+
+    Parameters
+    ----------
+    size : bytes that will be written at least; a disk with fewer is refused beforehand, for HDF5
+        ends the process when it is full
+
+    Raises
+    ------
+    FtagPruneError
+        If there is no space, or the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _has_room(path, size)
+        _swept(path.parent)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.replace(path)
+        move(temporary, path)
+    except OSError as wrong:
+        raise _named(wrong, path, temporary) from None
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             temporary.unlink()
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file within its folder, and have the folder on the disk."""
+    source.replace(target)
+    # Not every file system can do that with a folder (EOS, AFS), and such have their own ways.
+    with suppress(OSError):
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def beside(path: Path) -> Path:
+    """A temporary name beside a path, which nobody else has and which says who has it."""
+    mark = f"{machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.stem}.{mark}{path.suffix}")
+
+
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\.\w+)?")
+
+
+def temporaries(folder: Path) -> Iterator[tuple[Path, Process]]:
+    """Files that somebody writes, or has not finished, and who."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        found = _TEMPORARY.fullmatch(path.name)
+        if found:
+            yield path, Process(found[1], int(found[2]))
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of writers that are gone.
+
+    Those of another machine are, when their file has not changed for a day.
+    """
+    for path, writer in temporaries(folder):
+        with suppress(OSError):
+            if gone(writer) or time.time() - path.stat().st_mtime > _OLD:
+                path.unlink()
+
+
+# Once for a process and folder: a listing is dear on some file systems.
+_swept = cache(sweep)
+
+
+def _has_room(path: Path, size: int) -> None:
+    if size and shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _named(wrong: OSError, path: Path, temporary: Path) -> Exception:
+    """The error with the name of the file that could not be written, if it is about that."""
+    mine = wrong.filename is None or Path(wrong.filename) in (temporary, *path.parents)
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FtagPruneError(
+            f"{path}: not written, {os.strerror(wrong.errno).lower()}; what stood there before "
+            "still does, and the same command goes on once there is space"
+        )
+    if mine and wrong.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        reason = os.strerror(wrong.errno).lower()
+        return FtagPruneError(f"{path}: not written, its folder cannot be written to ({reason})")
+    return wrong
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,11 +1,26 @@
 """Files appear whole or not at all."""
 
 import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.record import atomic, checksum, digest, provenance, read_json, write_csv, write_json
+from ftag_prune.process import Process, machine
+from ftag_prune.record import (
+    atomic,
+    checksum,
+    digest,
+    provenance,
+    read_json,
+    temporaries,
+    write_csv,
+    write_json,
+)
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -34,6 +49,68 @@ def test_two_writers_do_not_share_a_temporary_file(tmp_path):
         first.write_text("1")
         second.write_text("2")
     assert (tmp_path / "a.txt").read_text() == "1"
+
+
+def a_dead_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    return child.pid
+
+
+def test_what_killed_writers_left_is_removed_when_its_folder_is_written_to(tmp_path):
+    here, dead = machine(), a_dead_process()
+    names = {
+        f".a.{here}-{dead}-0123abcd.json": False,
+        f".b.c.{here}-{dead}-0123abcd": False,
+        f".a.{here}-{os.getpid()}-0123abcd.json": True,
+        f".a.00000000-{dead}-0123abcd.json": True,
+        f".old.00000000-{dead}-0123abcd.json": False,
+        f"a.{here}-{dead}-0123abcd.json": True,
+        ".hidden": True,
+        f".a.{dead}.0123abcd.json": True,
+    }
+    for name in names:
+        (tmp_path / name).touch()
+        if name.startswith(".old"):
+            os.utime(tmp_path / name, (0, 0))
+    write_json(tmp_path / "z.json", 1)
+    left = {path.name for path in tmp_path.iterdir()} - {"z.json"}
+    assert left == {name for name, stays in names.items() if stays}
+
+
+def test_temporary_names_say_who_writes(tmp_path):
+    with atomic(tmp_path / "a.tar.gz") as temporary:
+        temporary.touch()
+        ((path, writer),) = temporaries(tmp_path)
+    assert path == temporary
+    assert writer == Process(machine(), os.getpid())
+
+
+def test_file_and_folder_are_on_the_disk_before_the_block_ends(tmp_path, monkeypatch):
+    """What is synced is the file, then its folder after the rename."""
+    seen, real = [], os.fsync
+
+    def fsync(descriptor):
+        seen.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "a").exists()))
+        real(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with atomic(tmp_path / "a") as temporary:
+        temporary.touch()
+    assert seen == [(temporary, False), (tmp_path, True)]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_good_enough(tmp_path, monkeypatch):
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(22, "Invalid argument")
+        real(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    write_json(tmp_path / "a.json", 1)
+    assert read_json(tmp_path / "a.json") == 1
 
 
 def test_json_comes_back(tmp_path):

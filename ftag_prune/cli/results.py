@@ -10,10 +10,10 @@ import typer
 from ftag_prune.cli.app import app
 from ftag_prune.cli.given import Existing, Task, study_of
 from ftag_prune.cli.progress import say
-from ftag_prune.errors import ConfigError
+from ftag_prune.errors import ConfigError, FtagPruneError
 
 if TYPE_CHECKING:
-    from ftag_prune.config import Study
+    from ftag_prune.config import Run, Study
 
 __all__ = [
     "archive",
@@ -21,6 +21,7 @@ __all__ = [
     "figures",
     "provenance",
     "report",
+    "status",
     "summary",
     "unpack",
     "validate",
@@ -28,32 +29,90 @@ __all__ = [
 ]
 
 
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Of the runs that are there; say what is missing.")
+]
+
+
 @app.command()
-def summary(study: Existing, folder: Existing, table: Existing, *, task: Task) -> None:
+def status(
+    study: Existing,
+    *,
+    folder: Annotated[Path | None, typer.Option(help="Where the results of the study are.")] = None,
+) -> None:
+    """Say which runs of STUDY (yaml, json) are done, running, failed or missing, and why.
+
+    Exit code 0 if all are done, 1 if not.
+    """
+    from ftag_prune.status import complete, lines
+    from ftag_prune.status import status as look
+
+    chosen = study_of(study)
+    found = look(chosen, chosen.folder if folder is None else folder)
+    for line in lines(found):
+        typer.echo(line)
+    if not complete(found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def summary(
+    study: Existing,
+    folder: Existing,
+    table: Existing,
+    *,
+    task: Task,
+    partial: Partial = False,
+) -> None:
     """Put the runs of one task of STUDY, found in FOLDER, into TABLE (csv), seeds combined."""
     from ftag_prune.provenance import recorded
     from ftag_prune.summary import summarise, write_cells
 
     chosen = study_of(study)
     runs = [run for run in chosen.runs() if run.task == task]
+    runs = _there(runs, folder) if partial else runs
     files = [folder / run.name / name for run in runs for name in ("metrics.json", "scores.h5")]
     with recorded(table, [study, *files], seeds=_seeds(chosen)):
         write_cells(table, summarise(runs, folder))
 
 
+def _there(runs: list[Run], folder: Path) -> list[Run]:
+    """The runs that are done; says which are not."""
+    from ftag_prune.status import missing
+
+    absent = {run.name for run in missing(runs, folder)}
+    if absent:
+        say(f"{len(absent)} of {len(runs)} runs are missing: {', '.join(sorted(absent))}")
+    if len(absent) == len(runs):
+        raise FtagPruneError(f"{folder}: none of the {len(runs)} runs is there yet")
+    return [run for run in runs if run.name not in absent]
+
+
 @app.command()
 def figures(
-    study: Existing, folder: Existing, table: Existing, out: Existing, *, task: Task
+    study: Existing,
+    folder: Existing,
+    table: Existing,
+    out: Existing,
+    *,
+    task: Task,
+    partial: Partial = False,
 ) -> None:
     """Draw the figures of one task of STUDY, its runs in FOLDER, its TABLE (csv), into OUT."""
     from ftag_prune.figures import draw
     from ftag_prune.provenance import recorded
 
     chosen = study_of(study)
-    runs = [run.name for run in chosen.runs() if run.task == task]
-    files = [folder / run / name for run in runs for name in ("metrics.json", "history.csv")]
+    runs = [run for run in chosen.runs() if run.task == task]
+    some = _there(runs, folder) if partial else None
+    if some is not None:
+        lines = (*chosen.figures.lines, f"{len(some)} of {len(runs)} runs")
+        told = chosen.figures.model_copy(update={"lines": lines})
+        chosen = chosen.model_copy(update={"figures": told})
+    drawn = runs if some is None else some
+    files = [folder / run.name / name for run in drawn for name in ("metrics.json", "history.csv")]
     with recorded(out, [study, table, *files], seeds=_seeds(chosen)):
-        for saved in draw(chosen, task, folder, table, out):
+        for saved in draw(chosen, task, folder, table, out, some=some):
             say(str(saved.pdf))
 
 

@@ -33,17 +33,23 @@ def train(
     out: Existing,
     manifest: Existing,
     *,
-    checkpoint: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 60.0,
+    checkpoint: Annotated[
+        float | None, typer.Option(help="Seconds between two checkpoints; default as CHUNK says.")
+    ] = None,
 ) -> None:
     """Train and prune the runs of CHUNK (json) on the folder JETS, each into OUT/run.
 
     Runs whose verified results are there are skipped, an interrupted one goes on at its last
-    checkpoint; MANIFEST (json) is written when all are done.
+    checkpoint, and one that another process trains comes last; MANIFEST (json) is written when all
+    are done. SIGTERM and SIGUSR1 write a checkpoint; then the exit code is 75.
     """
     from ftag_prune.record import write_json
-    from ftag_prune.train import train_runs
+    from ftag_prune.train import stoppable, train_runs
 
-    done = train_runs(chunk_of(chunk).runs, jets, out, checkpoint_seconds=checkpoint, progress=say)
+    job = chunk_of(chunk)
+    seconds = job.checkpoint_seconds if checkpoint is None else checkpoint
+    with stoppable() as stop:
+        done = train_runs(job.runs, jets, out, checkpoint_seconds=seconds, stop=stop, progress=say)
     write_json(manifest, {one.run: one.model_checksum for one in done})
 
 

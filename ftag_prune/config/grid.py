@@ -39,6 +39,15 @@ class Grid(Spec):
     strategies: tuple[Name, ...] = Field(default=("budget",), min_length=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
     runs_per_job: int = Field(8, ge=1, description="trainings that one job does in turn")
+    minutes_per_job: float | None = Field(
+        None, gt=0, description="about how long a job lasts, instead of runs_per_job"
+    )
+    training_jets: int | None = Field(
+        None, ge=1, description="jets that minutes_per_job reckons with, if they are not generated"
+    )
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="time between two checkpoints of a training"
+    )
 
     @field_validator("tasks")
     @classmethod

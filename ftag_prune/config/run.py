@@ -86,3 +86,4 @@ class Chunk(Spec):
 
     name: Name
     runs: tuple[Run, ...] = Field(min_length=1)
+    checkpoint_seconds: float = Field(60.0, ge=0)

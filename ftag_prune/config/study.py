@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import Field, model_validator
 
 from ftag_prune.architecture import Architecture, TwoStep
+from ftag_prune.config.duration import seconds_of
 from ftag_prune.config.figures import Figures
 from ftag_prune.config.grid import Grid
 from ftag_prune.config.names import Name, PlainPath
@@ -72,6 +73,17 @@ class Study(Spec):
                 raise ValueError(
                     f"strategies.{run.strategy}.goal.inputs: network '{run.label}' of kind "
                     f"'{run.network.kind}' has no inputs to switch off"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _reckons(self) -> Study:
+        """The number of jets is known where the length of a job is asked for."""
+        for task in self.tasks if self.grid.minutes_per_job is not None else ():
+            if self._training_jets(task) is None:
+                raise ValueError(
+                    f"grid.minutes_per_job: the jets of '{task}' are not generated; give "
+                    "grid.training_jets, the number of those that it is trained on"
                 )
         return self
 
@@ -174,7 +186,8 @@ class Study(Spec):
     def chunks(self) -> tuple[Chunk, ...]:
         """Runs in jobs of `grid.runs_per_job`, one task a job; the slowest networks start first.
 
-        Runs that share a training are in one job; runs that wait for others come in jobs of their
+        With `grid.minutes_per_job` a job has as many as last about that long, see `duration`. Runs
+        that share a training are in one job; runs that wait for others come in jobs of their
         own, after those.
         """
         chunks: list[Chunk] = []
@@ -184,9 +197,24 @@ class Study(Spec):
             mine = [run for run in runs if run.task == task and turns[run.name] == turn]
             mine.sort(key=lambda run: -sum(run.network.nodes.values()))
             first = sum(chunk.runs[0].task == task for chunk in chunks)
-            for index, part in enumerate(_jobs(mine, self.grid.runs_per_job), start=first):
-                chunks.append(Chunk(name=f"{task}-{index:03d}", runs=tuple(part)))
+            for index, part in enumerate(self._jobs(task, mine), start=first):
+                name, seconds = f"{task}-{index:03d}", self.grid.checkpoint_seconds
+                chunks.append(Chunk(name=name, runs=tuple(part), checkpoint_seconds=seconds))
         return tuple(chunks)
+
+    def _jobs(self, task: str, runs: Sequence[Run]) -> Iterator[list[Run]]:
+        """Runs of a task in jobs."""
+        minutes, jets = self.grid.minutes_per_job, self._training_jets(task)
+        if minutes is None or jets is None:
+            return _jobs(runs, lambda _run: 1.0, most=self.grid.runs_per_job)
+        return _jobs(runs, lambda run: seconds_of(run, jets), most=60 * minutes)
+
+    def _training_jets(self, task: str) -> int | None:
+        sample = self.samples[task]
+        if sample.generate is None:
+            return self.grid.training_jets
+        parts = sample.split.parts
+        return round(sample.generate.jets * parts.count(0) / len(parts))
 
 
 def _counted(goal: Goal) -> str:
@@ -262,15 +290,17 @@ def _fraction(keep: int, nodes: int) -> float:
     return min(max(1 - keep / nodes, 1e-9), 1 - 1e-9)
 
 
-def _jobs(runs: Sequence[Run], size: int) -> Iterator[list[Run]]:
-    """Runs in their order in jobs of about `size`; those of one training stay together."""
+def _jobs(runs: Sequence[Run], cost: Callable[[Run], float], *, most: float) -> Iterator[list[Run]]:
+    """Runs in their order in jobs that cost `most`; those of one training stay together."""
     job: list[Run] = []
+    total = 0.0
     for _, group in groupby(sorted(runs, key=_trunk_order(runs)), key=lambda run: run.trunk):
         together = list(group)
-        if job and len(job) + len(together) > size:
+        its = sum(map(cost, together))
+        if job and total + its > most:
             yield job
-            job = []
-        job += together
+            job, total = [], 0.0
+        job, total = job + together, total + its
     if job:
         yield job
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftag_prune import plots
-from ftag_prune.config import Study
+from ftag_prune.config import Run, Study
+from ftag_prune.errors import FtagPruneError
 from ftag_prune.figures import stall, steps, taggers, trainings
 from ftag_prune.figures.drawing import Drawing, Drawn
 from ftag_prune.flavours import Task
@@ -14,23 +16,41 @@ from ftag_prune.summary import read_cells, task_in
 
 __all__ = ["draw", "names"]
 
+_log = logging.getLogger(__name__)
 
-def draw(study: Study, task: str, folder: Path, table: Path, out: Path) -> list[plots.Saved]:
+
+def draw(
+    study: Study,
+    task: str,
+    folder: Path,
+    table: Path,
+    out: Path,
+    *,
+    some: Sequence[Run] | None = None,
+) -> list[plots.Saved]:
     """Draw the figures of a task, as `names` lists them, into `out`.
 
     Parameters
     ----------
     folder : where the runs are
     table : CSV of the task's cells
+    some : the runs that are there, of a study that is not finished; a figure that cannot be drawn
+        from these is left out, and the log says so
     """
-    runs = [run for run in study.runs() if run.task == task]
+    runs = [run for run in study.runs() if run.task == task] if some is None else list(some)
     cells = read_cells(table)
     drawing = Drawing(study, task_in(cells, task), runs, cells, folder)
     saved = []
     for name in names(study, drawing.task):
         kind, _, which = name.partition("-")
         with plots.atlas_style(study.figures.style):
-            fig, rows = _KINDS[kind](drawing, which)
+            try:
+                fig, rows = _KINDS[kind](drawing, which)
+            except (FtagPruneError, LookupError, ValueError) as absent:
+                if some is None:
+                    raise
+                _log.warning("figure %s is left out: %s", name, absent)
+                continue
             saved.append(plots.save(fig, out / name, rows))
     return saved
 

@@ -39,7 +39,8 @@ def write(path: Path, accepted: Accepted, *, about: Mapping[str, Any]) -> None:
         Where they come from; written as JSON beside them.
     """
     writer = _WRITERS[check_suffix(path)]
-    with atomic(path) as temporary:
+    columns = (*accepted.jets.values(), *accepted.tracks.values())
+    with atomic(path, size=sum(one.nbytes for one in columns)) as temporary:
         writer(temporary, accepted, json.dumps(about))
 
 

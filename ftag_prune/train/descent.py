@@ -9,7 +9,7 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.shadow import Shadow
 from ftag_prune.tensors import Description, Source
 from ftag_prune.train.before import Before
-from ftag_prune.train.keeper import Keeper
+from ftag_prune.train.keeper import Habits, Keeper, forget
 from ftag_prune.train.loop import fit
 from ftag_prune.train.state import State, identity_of, resume, save, start
 
@@ -24,15 +24,11 @@ def left_behind(
     *,
     before: Before,
     out: Path,
-    seconds: float,
+    habits: Habits,
 ) -> State:
     """State that the common training leaves behind for one of its runs, ready for the freeze.
 
     The common training goes as far as its last stop, once; its states lie in `out`/trunk.
-
-    Parameters
-    ----------
-    seconds : time between two checkpoints of the common training
     """
     trunk = run.model_copy(update={"name": run.trunk, "target": max(run.stops), "keep": None})
     folder = out / trunk.name
@@ -40,9 +36,12 @@ def left_behind(
     path = folder / f"stop-{run.target:g}.pt"
     mine = resume(path, run, about, identity=identity, before=before)
     if mine.epoch == 0:
-        keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
-        _descend(trunk, about, train, val, before=before, keeper=keeper)
-        mine = resume(path, run, about, identity=identity, before=before)
+        with habits.hold(folder) as claim:
+            mine = resume(path, run, about, identity=identity, before=before)
+            if mine.epoch == 0:  # nobody did it while we waited
+                keeper = Keeper(folder / "checkpoint.pt", identity, habits, claim)
+                _descend(trunk, about, train, val, before=before, keeper=keeper)
+                mine = resume(path, run, about, identity=identity, before=before)
     mine.epoch = run.training.epochs.dense + run.training.epochs.gated
     return mine
 
@@ -86,5 +85,6 @@ def _descend(
 
     state = resume(keeper.path, trunk, about, identity=keeper.identity, before=before)
     with keeper.named_if_it_fails():
-        fit(trunk, state, train, val, after_epoch=after_epoch, until=max(places.values()))
-    keeper.path.unlink(missing_ok=True)
+        last = max(places.values())
+        fit(trunk, state, train, val, after_epoch=after_epoch, after_batch=keeper, until=last)
+    forget(keeper.path)

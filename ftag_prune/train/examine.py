@@ -17,20 +17,11 @@ from ftag_prune.shadow import Gates, Shadow
 from ftag_prune.tensors import Jets
 from ftag_prune.train.losses import total_at_rest
 from ftag_prune.train.state import State
+from ftag_prune.train.steps import Step
 
-__all__ = ["Counts", "Examined", "Step", "examined"]
+__all__ = ["Counts", "Examined", "examined"]
 
 _log = logging.getLogger(__name__)
-
-
-class Step(NamedTuple):
-    """One batch; `seen` is what the pressure saw, if there were gates."""
-
-    jets: int
-    class_loss: float
-    origin_loss: float = 0.0
-    pruning_loss: float = 0.0
-    seen: Seen | None = None
 
 
 class Counts(NamedTuple):

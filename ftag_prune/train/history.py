@@ -11,9 +11,10 @@ import torch
 from ftag_prune.config import Gated, Run
 from ftag_prune.shadow import Gates, Shadow
 from ftag_prune.tensors import Jets, Source, unshuffled
-from ftag_prune.train.examine import Counts, Step, examined
+from ftag_prune.train.examine import Counts, examined
 from ftag_prune.train.losses import class_loss_at_rest
 from ftag_prune.train.state import State
+from ftag_prune.train.steps import Step
 
 __all__ = ["row"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,11 +22,11 @@ from ftag_prune.train.best import best_of, chosen_network, out_of_patience, reme
 from ftag_prune.train.chance import drawing, gate_noise, judging_order, order
 from ftag_prune.train.criteria import scores
 from ftag_prune.train.device import CPU, mixed
-from ftag_prune.train.examine import Step
 from ftag_prune.train.history import row
 from ftag_prune.train.losing import cut_by, freeze, ratchet
 from ftag_prune.train.losses import losses
 from ftag_prune.train.state import State, Trained, moved
+from ftag_prune.train.steps import Begun, Step
 
 __all__ = ["fit"]
 
@@ -45,6 +45,7 @@ def fit(
     val: Source,
     *,
     after_epoch: Callable[[State], None] = lambda _state: None,
+    after_batch: Callable[[State], None] = lambda _state: None,
     until: int | None = None,
 ) -> Trained:
     """Train a run from a state (a fresh one, or one from a checkpoint) to its end.
@@ -56,6 +57,8 @@ def fit(
 
     Parameters
     ----------
+    after_epoch, after_batch : are told the state, which may be kept and gone on from; `state.begun`
+        says what is done of the epoch, between two batches
     until : stop after so many epochs; default after all
 
     Raises
@@ -67,16 +70,15 @@ def fit(
     steps = math.ceil(train.number / size)
     last = run.training.epochs.total if until is None else until
     while state.epoch < last and not out_of_patience(run, state):
-        started = time.monotonic()
-        state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
+        state = _begun(run, state, train, val)
         clock = _Clock.of(run, state, steps)
-        done, recent = [], deque[Jets](maxlen=_EXAMINED)
-        with drawing(run, state.epoch, state.device):
-            for index, jets in enumerate(batches(train, size, rng=order(run, state.epoch))):
-                recent.append(jets.to(state.device))
-                done.append(_step(run, state, recent[-1], clock, index=index))
-        state.history.append(row(run, state, done, recent, val, progress=clock.progress(1.0)))
+        recent = _epoch(run, state, train, clock, after_batch=after_batch)
+        started = time.monotonic()
+        state.history.append(
+            row(run, state, clock.begun.steps, recent, val, progress=clock.progress(1.0))
+        )
         _check(run, state.history[-1]["val_loss"], state.epoch, "on the validation jets")
+        state.begun = None
         state.epoch += 1
         state.best = remembered(run, state)
         state.seconds += time.monotonic() - started
@@ -101,6 +103,41 @@ def fit(
     )
 
 
+def _begun(run: Run, state: State, train: Source, val: Source) -> State:
+    """The state before the next batch: before the first of an epoch the cuts are made."""
+    if state.begun is not None:
+        return state
+    started = time.monotonic()
+    state = _with_cuts(run, _with_ratchet(run, state, val), train, val)
+    state.seconds += time.monotonic() - started
+    state.begun = Begun([], gate_noise(run, state.epoch))
+    return state
+
+
+def _epoch(
+    run: Run,
+    state: State,
+    train: Source,
+    clock: _Clock,
+    *,
+    after_batch: Callable[[State], None],
+) -> Sequence[Jets]:
+    """The batches of an epoch that are not done yet; returns the last ones."""
+    recent, steps = deque[Jets](maxlen=_EXAMINED), clock.begun.steps
+    shuffled = batches(train, run.training.batch_size, rng=order(run, state.epoch))
+    started = time.monotonic()
+    with drawing(run, state.epoch, state.device, drawn=clock.begun.drawn):
+        for index, jets in enumerate(shuffled):
+            recent.append(jets.to(state.device))
+            if index < len(steps):
+                continue  # done before an interruption
+            steps.append(_step(run, state, recent[-1], clock, index=index))
+            now = time.monotonic()
+            state.seconds, started = state.seconds + now - started, now
+            after_batch(state)
+    return recent
+
+
 # -- a step ----------------------------------------------------------------------------------------
 
 
@@ -111,18 +148,19 @@ class _Clock(NamedTuple):
     ----------
     steps : batches of an epoch
     most : largest fraction of nodes that was off at the end of an epoch before
-    noise : generator of drawn gates
+    begun : batches that are done, and the generator of drawn gates
     """
 
     run: Run
     epoch: int
     steps: int
     most: float
-    noise: torch.Generator
+    begun: Begun
 
     @classmethod
     def of(cls, run: Run, state: State, steps: int) -> _Clock:
-        return cls(run, state.epoch, steps, state.most_pruned(), gate_noise(run, state.epoch))
+        begun = state.begun or Begun([], gate_noise(run, state.epoch))
+        return cls(run, state.epoch, steps, state.most_pruned(), begun)
 
     def progress(self, share: float) -> float:
         """Share of the gated epochs that is done, `share` being that of this epoch."""
@@ -190,7 +228,7 @@ def _gates(run: Run, state: State, clock: _Clock, share: float) -> Gates | None:
         return None
     noise = None
     if state.shadow.gate.noisy:
-        noise = torch.rand(len(state.shadow.theta), generator=clock.noise).to(state.device)
+        noise = torch.rand(len(state.shadow.theta), generator=clock.begun.noise).to(state.device)
     gates: Gates = state.shadow(progress=clock.progress(share), noise=noise)
     return gates
 

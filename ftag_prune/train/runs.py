@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,11 +20,12 @@ from ftag_prune.networks import INPUTS
 from ftag_prune.provenance import circumstances
 from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
-from ftag_prune.train.before import before_of
+from ftag_prune.train.before import Before, before_of
 from ftag_prune.train.descent import left_behind
-from ftag_prune.train.keeper import Keeper
+from ftag_prune.train.keeper import BusyError, Habits, Keeper, forget
 from ftag_prune.train.loop import fit
 from ftag_prune.train.state import Node, Trained, identity_of, resume
+from ftag_prune.train.stopping import Stop
 
 __all__ = ["Outcome", "quick_arithmetic", "train_runs"]
 
@@ -44,66 +46,101 @@ def train_runs(
     out: Path,
     *,
     checkpoint_seconds: float = 60.0,
+    stop: Stop | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> list[Outcome]:
     """Train the runs of one task, each into `out`/name; skip those whose results are there.
 
-    A run that fails does not take the others with it: the error is raised at the end.
+    A run that fails does not take the others with it: the error is raised at the end. One that
+    another process trains comes last, and is waited for.
 
     Parameters
     ----------
     jets : folder with ``train.h5`` and ``val.h5``
-    checkpoint_seconds : time between two checkpoints of a run, at the end of an epoch
+    checkpoint_seconds : time between two checkpoints of a run
+    stop : may ask to stop: after the batch a checkpoint is written, and StoppedError is raised
     progress : is told one line per run
     """
-    about = description(jets / "train.h5")
-
-    @cache
-    def loaded(share: float) -> tuple[Source, Source]:
-        memory = share * allowed_memory()
-        return load_within(jets / "train.h5", memory), load_within(jets / "val.h5", memory)
-
+    job = _Job(description(jets / "train.h5"), _loading(jets), out)
+    habits = Habits(checkpoint_seconds, stop or Stop(), patient=False)
+    waiting = deque((run, habits) for run in runs)
     outcomes: list[Outcome] = []
     failed: list[str] = []
-    for run in runs:
+    while waiting:
+        run, how = waiting.popleft()
+        how.stop.check(f"{run.name}: not begun")
         try:
-            outcome, line = _train(run, about, loaded, out=out, seconds=checkpoint_seconds)
-        except TrainingError as wrong:
-            named = str(wrong).startswith(f"{run.name}: ")
-            failed.append(str(wrong) if named else f"{run.name}: {wrong}")
+            outcome, line = _train(run, job, how)
+        except BusyError:
+            waiting.append((run, how._replace(patient=True)))
+        except (TrainingError, MemoryError, torch.OutOfMemoryError) as wrong:
+            failed.append(_sentence(run, wrong))
             _log.error("%s", failed[-1])
-            continue
-        progress(line)
-        outcomes.append(outcome)
+        else:
+            progress(line)
+            outcomes.append(outcome)
     if failed:
         every = len(failed) + len(outcomes)
         raise TrainingError(f"{len(failed)} of {every} runs failed: {failed[0]}")
     return outcomes
 
 
-def _train(
-    run: Run,
-    about: Description,
-    loaded: Callable[[float], tuple[Source, Source]],
-    *,
-    out: Path,
-    seconds: float,
-) -> tuple[Outcome, str]:
+class _Job(NamedTuple):
+    """What the runs of a job share; `loaded` gives jets for training and validation."""
+
+    about: Description
+    loaded: Callable[[float], tuple[Source, Source]]
+    out: Path
+
+
+def _loading(jets: Path) -> Callable[[float], tuple[Source, Source]]:
+    """Loads the jets once for each share of the memory."""
+
+    @cache
+    def loaded(share: float) -> tuple[Source, Source]:
+        memory = share * allowed_memory()
+        return load_within(jets / "train.h5", memory), load_within(jets / "val.h5", memory)
+
+    return loaded
+
+
+def _sentence(run: Run, wrong: Exception) -> str:
+    """What went wrong, beginning with the run's name."""
+    if str(wrong).startswith(f"{run.name}: "):
+        return str(wrong)
+    said = str(wrong).splitlines()
+    return f"{run.name}: {said[0] if said else 'not enough memory'}"
+
+
+def _train(run: Run, job: _Job, habits: Habits) -> tuple[Outcome, str]:
     """One run, if its results are not there, and the line that is told of it."""
-    before = before_of(run, out)
-    folder, identity = out / run.name, identity_of(run, about, before=before)
+    before = before_of(run, job.out)
+    folder, identity = job.out / run.name, identity_of(run, job.about, before=before)
     model = _finished(folder, identity)
-    if model is not None:
-        return Outcome(run.name, skipped=True, model_checksum=model), f"{run.name}: done before"
-    keeper = Keeper(folder / "checkpoint.pt", identity, seconds)
-    started = time.monotonic()
+    if model is None:
+        with habits.hold(folder) as claim:
+            model = _finished(folder, identity)  # by another process, while we waited
+            if model is None:
+                keeper = Keeper(folder / "checkpoint.pt", identity, habits, claim)
+                return _trained(run, job, keeper, before, habits)
+    forget(folder / "checkpoint.pt")
+    return Outcome(run.name, skipped=True, model_checksum=model), f"{run.name}: done before"
+
+
+def _trained(
+    run: Run, job: _Job, keeper: Keeper, before: Before, habits: Habits
+) -> tuple[Outcome, str]:
+    """One run from its beginning, or from its checkpoint, to its results."""
+    about, identity, started = job.about, keeper.identity, time.monotonic()
     with keeper.named_if_it_fails(), quick_arithmetic():
-        train, val = loaded(run.training.memory_share)
+        train, val = job.loaded(run.training.memory_share)
         state = resume(keeper.path, run, about, identity=identity, before=before)
         if run.stops and state.epoch == 0:
-            state = left_behind(run, about, train, val, before=before, out=out, seconds=seconds)
-        trained = fit(run, state, train, val, after_epoch=keeper)
-    model = _write(folder, run, trained, about, identity)
+            state = left_behind(run, about, train, val, before=before, out=job.out, habits=habits)
+        trained = fit(run, state, train, val, after_epoch=keeper, after_batch=keeper)
+    keeper.claim.check()
+    model = _write(keeper.path.parent, run, trained, about, identity)
+    forget(keeper.path)
     line = _line(run, trained, time.monotonic() - started)
     return Outcome(run.name, skipped=False, model_checksum=model), line
 
@@ -150,7 +187,6 @@ def _write(folder: Path, run: Run, trained: Trained, about: Description, identit
     save_model(folder / "model.pt", Model(trained.network, meaning))
     model = checksum(folder / "model.pt")
     write_json(folder / "run.json", _summary(run, trained, about, identity, model))
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
     return model
 
 

@@ -21,7 +21,10 @@ from ftag_prune.selection import shares
 from ftag_prune.shadow import Part, Shadow, cost_left, parts_of, prunable
 from ftag_prune.tensors import Description
 from ftag_prune.train.before import Before
+from ftag_prune.train.chance import drawn
 from ftag_prune.train.device import device_of, fused, place, scaler_of
+from ftag_prune.train.sealed import seal
+from ftag_prune.train.steps import Begun, step_of
 
 __all__ = [
     "Best",
@@ -33,6 +36,7 @@ __all__ = [
     "identity_of",
     "moved",
     "optimiser_of",
+    "previous_of",
     "resume",
     "save",
     "start",
@@ -115,7 +119,7 @@ class Trained(NamedTuple):
 
 @dataclass
 class State:
-    """A training between two epochs.
+    """A training between two epochs, or between two batches of one that has `begun`.
 
     `shadow` is there until the freeze (never for runs without gates); `parts` are the budgets of
     the run; `kept` the indices left in each layer that may be pruned; `whole` the number of nodes
@@ -138,6 +142,7 @@ class State:
     seconds: float = 0.0
     gap: float = 0.0
     best: Best | None = None
+    begun: Begun | None = None
 
     def phase(self, run: Run) -> Phase:
         """Where in the training the next epoch stands."""
@@ -253,46 +258,88 @@ def identity_of(run: Run, about: Description, *, before: Before = _NOTHING) -> s
     return digest({"spec": spec, "jets": about.fingerprint, "version": __version__, **before.told})
 
 
+def previous_of(path: Path) -> Path:
+    """Where the checkpoint before the newest one is."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
 def save(path: Path, state: State, *, identity: str) -> None:
-    """Write the state between two epochs, whole or not at all."""
-    tensors = {"network": state.network.state_dict(), "optimiser": state.optimiser.state_dict()}
+    """Write the state, whole or not at all, with a checksum of its content."""
+    tensors, about = _tensors(state), _about(state, identity)
+    save_tensors(path, tensors, **about, seal=seal(tensors, about))
+
+
+def _tensors(state: State) -> dict[str, Any]:
+    tensors: dict[str, Any] = {
+        "network": state.network.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+    }
     if state.shadow is not None:
         tensors["shadow"] = state.shadow.state_dict()
     if state.best is not None:
         tensors["best"] = state.best.tensors
-    save_tensors(
-        path,
-        tensors,
-        identity=identity,
-        epoch=state.epoch,
-        memory=state.memory,
-        frozen=state.frozen,
-        kept=state.kept,
-        history=state.history,
-        nodes=state.nodes,
-        seconds=state.seconds,
-        gap=state.gap,
-        best=None if state.best is None else state.best.epoch,
-        scaler=state.scaler.state_dict(),
-    )
+    if state.begun is not None:
+        tensors["noise"] = state.begun.noise.get_state()
+        tensors["drawn"] = drawn(state.device)
+    return tensors
+
+
+def _about(state: State, identity: str) -> dict[str, Any]:
+    return {
+        "identity": identity,
+        "epoch": state.epoch,
+        "begun": None if state.begun is None else state.begun.steps,
+        "memory": state.memory,
+        "frozen": state.frozen,
+        "kept": state.kept,
+        "history": state.history,
+        "nodes": state.nodes,
+        "seconds": state.seconds,
+        "gap": state.gap,
+        "best": None if state.best is None else state.best.epoch,
+        "scaler": state.scaler.state_dict(),
+    }
 
 
 def resume(
     path: Path, run: Run, about: Description, *, identity: str, before: Before = _NOTHING
 ) -> State:
-    """State of a checkpoint, or a fresh one if there is none of this very run and these jets."""
+    """State of a checkpoint, or a fresh one if there is none of this very run and these jets.
+
+    Where the newest checkpoint is damaged the one before is taken.
+    """
     fresh = start(run, about, before=before)
+    faults: list[str] = []
+    for one in (path, previous_of(path)):
+        found = _content(one, identity, faults)
+        if found is not None:
+            if faults:
+                _log.warning("%s; the training goes on from the one before", faults[0])
+            return _restored(fresh, run, *found)
+    if faults:
+        _log.warning("%s; the training starts anew", faults[0])
+    return fresh
+
+
+def _content(
+    path: Path, identity: str, faults: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Tensors and JSON of an unharmed checkpoint of this very training; adds what is wrong."""
     if not path.exists():
-        return fresh
+        return None
     try:
         tensors, told = load_tensors(path)
     except FtagPruneError as broken:
-        _log.warning("%s; the training starts anew", broken)
-        return fresh
+        faults.append(str(broken))
+        return None
+    sealed = told.pop("seal", None)
+    if sealed != seal(tensors, told):
+        faults.append(f"{path}: damaged, its checksum is another")
+        return None
     if told["identity"] != identity:
-        _log.warning("%s: of another spec or other jets; the training starts anew", path)
-        return fresh
-    return _restored(fresh, run, tensors, told)
+        faults.append(f"{path}: of another spec or other jets")
+        return None
+    return tensors, told
 
 
 def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, Any]) -> State:
@@ -325,4 +372,11 @@ def _restored(fresh: State, run: Run, tensors: dict[str, Any], told: dict[str, A
         told["seconds"],
         told["gap"],
         None if told["best"] is None else Best(told["best"], tensors["best"]),
+        None if told["begun"] is None else _begun(tensors, told["begun"]),
     )
+
+
+def _begun(tensors: dict[str, Any], steps: list[Any]) -> Begun:
+    noise = torch.Generator()
+    noise.set_state(tensors["noise"])
+    return Begun([step_of(one) for one in steps], noise, tensors["drawn"])

@@ -113,7 +113,7 @@ def _write(jets: HeldOut, path: Path, identity: str, found: Trees) -> None:
     table["event"], table["label"] = jets.event, jets.label
     for index, name in enumerate(names):
         table[name] = found.probability[:, index]
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic(path, size=table.nbytes) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("jets", data=table, compression="gzip", shuffle=True)
         file.attrs["identity"] = identity
         file.attrs["trained_on"], file.attrs["seconds"] = found.jets, found.seconds

@@ -50,4 +50,4 @@ rule train:
         runs=f"{FOLDER}/runs",
         version=__version__,
     shell:
-        "ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"
+        "exec ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"

@@ -1,0 +1,264 @@
+"""Killed at any moment, stopped, or started twice: the same numbers, and nothing left over.
+
+Processes are forked from one that has imported everything, so that each costs no three seconds.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from small_samples import card, small, write_root
+
+from ftag_prune.cli import main
+from ftag_prune.config import Chunk, Study
+from ftag_prune.prepare import prepare
+from ftag_prune.record import read_json
+from ftag_prune.spec import validated
+
+ROOT = Path(__file__).parents[2]
+KILLS = 50
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["ftag_prune.train", "ftag_prune.evaluate", "ftag_prune.cli"])
+
+STUDY = {
+    "study": "killed",
+    "samples": {"single_b": {"card": "card.yaml"}},
+    "grid": {
+        "tasks": ["single_b"],
+        "widths": [8],
+        "depth": 2,
+        "targets": [0, 0.5, 0.75],
+        "strategies": ["budget", "once", "drawn", "taylor"],
+        "seeds": [1],
+        "runs_per_job": 100,
+        "checkpoint_seconds": 0.05,
+    },
+    "strategies": {
+        "budget": {},
+        "once": {"one_training": True},
+        "drawn": {"gate": {"kind": "hard_concrete"}, "pressure": {"kind": "dual"}},
+        "taylor": {"kind": "one_shot", "rates": {"kind": "one_rate", "rate": 1e-3}},
+    },
+    "training": {"epochs": {"dense": 2, "gated": 3, "tuned": 2}, "batch_size": 128},
+}
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """Folder with jets and one chunk."""
+    folder = tmp_path_factory.mktemp("job")
+    prepare(card(), [write_root(folder / "sample.root", small(2500))], folder)
+    (chunk,) = validated(Study, STUDY, where="study").chunks()
+    (folder / "chunk.json").write_text(chunk.model_dump_json())
+    return folder
+
+
+def work(job, out):
+    """Train and evaluate the chunk, as two rules do; standard error goes to a log."""
+    os.setsid()
+    out.mkdir(parents=True, exist_ok=True)
+    log = os.open(out / f"{os.getpid()}.log", os.O_CREAT | os.O_WRONLY)
+    os.dup2(log, 2)
+    chunk, runs = str(job / "chunk.json"), str(out / "runs")
+    trained, evaluated = str(out / "trained.json"), str(out / "evaluated.json")
+    commands = (
+        ["train", chunk, str(job), runs, trained],
+        ["evaluate", chunk, str(job / "test.h5"), runs, evaluated],
+    )
+    for command in commands:
+        sys.argv = ["ftag-prune", *command]
+        try:
+            main()
+        except SystemExit as end:
+            if end.code:
+                raise
+
+
+def started(job, out):
+    process = FORKS.Process(target=work, args=(job, out))
+    process.start()
+    return process
+
+
+def finished(job, out, *, seconds=120):
+    process = started(job, out)
+    process.join(seconds)
+    return process.exitcode
+
+
+def results(out):
+    """Checksums of what must be the same; times are not."""
+    same = ("model.pt", "metrics.json", "history.csv", "spec.json", "nodes.csv")
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.name in same
+    }
+
+
+def nothing_left_over(out):
+    """Neither temporary files nor claims nor checkpoints."""
+    odd = ("claim", "checkpoint", ".")
+    return not [path for path in out.rglob("*") if path.name.startswith(odd)]
+
+
+@pytest.fixture(scope="module")
+def whole(job):
+    """Results of a job that nobody disturbs."""
+    assert finished(job, job / "whole") == 0
+    assert nothing_left_over(job / "whole")
+    found = results(job / "whole")
+    assert len([name for name in found if name.endswith("metrics.json")]) == 9
+    return found
+
+
+@pytest.mark.slow
+def test_fifty_kills_change_no_bit(job, whole):
+    chance = random.Random(6)  # noqa: S311
+    kills, rounds = 0, 0
+    while kills < KILLS:
+        out, code = job / f"round-{rounds}", None
+        while code != 0:
+            process = started(job, out)
+            process.join(chance.uniform(0.01, 1.0) if kills < KILLS else 120)
+            if process.exitcode is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.join()
+                kills += 1
+            code = process.exitcode
+            assert code in (0, -signal.SIGKILL), (out / f"{process.pid}.log").read_text()
+        rounds += 1
+        assert results(out) == whole
+        assert nothing_left_over(out)
+    assert kills == KILLS
+
+
+def said(out):
+    return [line for path in out.glob("*.log") for line in path.read_text().splitlines()]
+
+
+def trained(out):
+    """How often each run was trained to its end."""
+    return sorted(line.split(": ")[0] for line in said(out) if "val loss" in line)
+
+
+def test_two_jobs_at_once_train_each_run_once(job, whole):
+    out = job / "twins"
+    twins = [started(job, out), started(job, out)]
+    for twin in twins:
+        twin.join(120)
+        assert twin.exitcode == 0
+    assert results(out) == whole
+    assert nothing_left_over(out)
+    names = sorted(run.name for run in Chunk(**read_json(job / "chunk.json")).runs)
+    assert trained(out) == names
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stop_on_request_ends_with_75_and_goes_on(job, whole, number):
+    out = job / f"stopped-{number}"
+    process = started(job, out)
+    end = time.monotonic() + 60
+    while not list(out.glob("runs/*/checkpoint.pt")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.join(60)
+    assert process.exitcode == 75
+    assert any("kept: stopped by SIG" in line or "not begun" in line for line in said(out))
+    assert not list(out.rglob("claim*"))
+    assert finished(job, out) == 0
+    assert results(out) == whole
+    assert nothing_left_over(out)
+
+
+# -- the whole study -----------------------------------------------------------------------------
+
+SMALL = {
+    **STUDY,
+    "samples": {
+        "single_b": {
+            "card": "data/cards/embedded_single_b.yaml",
+            "generate": {"jets": 4000, "mix": {"ttbar": 0.85, "zprime": 0.15}},
+        }
+    },
+    "grid": {**STUDY["grid"], "strategies": ["budget", "taylor"], "runs_per_job": 3},
+    "validation": None,
+}
+
+
+def snakemake(folder, *options):
+    (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    return [
+        *[sys.executable, "-m", "snakemake", "results/killed/tables/single_b.csv"],
+        *["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)],
+        *["--configfile", str(folder / "small.yaml"), "--cores", "2", "--rerun-incomplete"],
+        *options,
+    ]
+
+
+def ended(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_again_and_again_ends_with_the_same_numbers(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+    begun = time.monotonic()
+    code, text = ended(snakemake(whole))
+    assert code == 0, text
+    usual, chance = time.monotonic() - begun, random.Random(6)  # noqa: S311
+    for _ in range(3):
+        study = subprocess.Popen(
+            snakemake(killed),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with study:
+            time.sleep(chance.uniform(0.3, 0.7) * usual)
+            os.killpg(study.pid, signal.SIGKILL)
+        code, text = ended(snakemake(killed, "--unlock"))
+        assert code == 0, text
+    code, text = ended(snakemake(killed))
+    assert code == 0, text
+    assert results(killed / "results") == results(whole / "results")
+    runs = killed / "results/killed/runs"
+    assert nothing_left_over(runs)
+    tables = [(one / "results/killed/tables/single_b.csv").read_text() for one in (whole, killed)]
+    assert without_seconds(tables[0]) == without_seconds(tables[1])
+
+
+def without_seconds(table):
+    rows = [line.split(",") for line in table.splitlines()]
+    column = rows[0].index("seconds")
+    return [row[:column] + row[column + 1 :] for row in rows]
+
+
+def test_a_second_snakemake_on_one_folder_says_so(tmp_path):
+    with subprocess.Popen(
+        snakemake(tmp_path),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as first:
+        end = time.monotonic() + 60
+        while not list(tmp_path.glob(".snakemake/locks/*")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        code, text = ended(snakemake(tmp_path))
+        os.killpg(first.pid, signal.SIGKILL)
+    assert code != 0
+    assert "--unlock" in text
