@@ -35,6 +35,13 @@ VERBS = [
     "summary",
     "figures",
     "report",
+    "validate",
+    "compare",
+    "status",
+    "provenance",
+    "verify",
+    "archive",
+    "unpack",
 ]
 
 
