@@ -378,7 +378,7 @@ CASES = {
     "records, in a file that is gone": Case(
         "hdf5",
         _records(lambda f: (f.move("jets", "j"), f.update({"jets": h5py.ExternalLink("no", "j")}))),
-        "no dataset 'jets'",
+        "'jets' is a link to another file",
     ),
     "records, an empty group": Case(
         "hdf5",

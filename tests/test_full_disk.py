@@ -120,7 +120,8 @@ def test_scores(tight, tmp_path):
         file.attrs["classes"] = "b c"
     found = np.random.default_rng(0).random((number, 4))
     with is_full():
-        _write_scores(tight / "scores.h5", test, "run", TASKS["single_b"], found)
+        origin = {"model": "m", "jets": "j"}
+        _write_scores(tight / "scores.h5", test, "run", TASKS["single_b"], found, origin=origin)
     assert empty(tight)
 
 
