@@ -1,5 +1,7 @@
 """From jets to rejection-versus-pruning figures: generate, prepare, train, evaluate, figures, report."""
 
+import hashlib
+import json
 import shlex
 import shutil
 import sys
@@ -30,9 +32,13 @@ try:
 except FtagPruneError as wrong:
     raise WorkflowError(str(wrong)) from None
 
+# HDF5 locks the files that it reads, which fails on many shared file systems. Nothing here needs
+# that: a file appears whole, and nobody changes it afterwards.
+PREFIX = "set -euo pipefail; export HDF5_USE_FILE_LOCKING=${{HDF5_USE_FILE_LOCKING:-FALSE}}; "
 # `ftag-prune` stands beside the Python that runs Snakemake, whether or not that is activated.
 if not shutil.which("ftag-prune"):
-    shell.prefix(f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+    PREFIX += f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+shell.prefix(PREFIX)
 
 FOLDER = str(study.folder)
 LOGS = f"{FOLDER}/logs"

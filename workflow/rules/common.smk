@@ -3,6 +3,54 @@
 ENVIRONMENT = "../envs/ftag_prune.yaml"
 
 
+def needs(*, memory, minutes):
+    """Memory (MB) and time of a job, in the words of Slurm and of HTCondor.
+
+    They double each time it is tried again, as after a limit that was too low. Of the memory about
+    350 MB are for Snakemake itself, which starts anew in a job.
+    """
+
+    def doubled(first):
+        return lambda wildcards, attempt: first * 2 ** (attempt - 1)
+
+    return {
+        "mem_mb": doubled(memory),
+        "runtime": doubled(minutes),
+        "request_memory": doubled(memory),
+        "classad_MaxRuntime": doubled(60 * minutes),
+    }
+
+
+def json_of(spec, *keys):
+    """Some keys of a piece of the study."""
+    return spec.model_dump_json(include=set(keys))
+
+
+def asked():
+    """What the study asks of each of its jobs, as JSON, by the name of its spec."""
+    texts = {"study": study.model_dump_json()}
+    for task, sample in study.samples.items():
+        for shard in shards_of(task).values():
+            made = shard._asdict() | {
+                "seed": sample.generate.seed,
+                "multiple_interactions": sample.generate.multiple_interactions,
+            }
+            texts[f"{task}.{shard.name}"] = json.dumps(made, default=str)
+        texts[f"{task}.prepare"] = json_of(sample, "split", "balance", "constituents")
+        texts[f"{task}.sample"] = json_of(study.figures, "label", "lines", "style")
+    return texts | {name: chunk.model_dump_json() for name, chunk in CHUNKS.items()}
+
+
+def spec_of(name):
+    """The file of a spec. Its name holds a digest of what is in it.
+
+    So a spec that did not change keeps its file and its time stamp, one that did is a new input of
+    its job whatever the clocks say, and no job finds other words in its file than it was sent for.
+    """
+    digest = hashlib.sha256(ASKED[name].encode()).hexdigest()
+    return f"{FOLDER}/specs/{name}-{digest[:12]}.json"
+
+
 def card_of(task):
     """Card of a task: as given, or beside the Snakefile when the study runs elsewhere."""
     card = study.samples[task].card
@@ -69,3 +117,7 @@ def split_options(split):
     else:
         chosen = f"--folds {split.folds} --fold {split.fold}"
     return f"{chosen} --split-by {split.by}"
+
+
+ASKED = asked()
+SPECS = {spec_of(name): text for name, text in ASKED.items()}

@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        chunk=f"{FOLDER}/chunks/{{chunk}}.json",
+        chunk=lambda w: spec_of(w.chunk),
         trained=f"{FOLDER}/chunks/{{chunk}}.trained.json",
         test=lambda w: prepared(task_of(w.chunk), ["test"]),
     output:
@@ -13,8 +13,7 @@ rule evaluate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        **needs(memory=2000, minutes=30),
     params:
         runs=f"{FOLDER}/runs",
         version=__version__,
@@ -36,8 +35,7 @@ rule summary:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        **needs(memory=2000, minutes=30),
     params:
         runs=f"{FOLDER}/runs",
         version=__version__,

@@ -17,8 +17,7 @@ rule figures:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=15,
+        **needs(memory=2000, minutes=15),
     params:
         runs=f"{FOLDER}/runs",
         version=__version__,
@@ -51,8 +50,7 @@ rule validate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(memory=2500, minutes=60),
     params:
         folder=lambda w, input: str(Path(input.study).parent),
         version=__version__,
@@ -79,8 +77,7 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(memory=1500, minutes=10),
     params:
         folder=lambda w, output: str(Path(output[0]).parent),
         version=__version__,

@@ -1,4 +1,6 @@
 rule generate:
+    input:
+        lambda w: spec_of(f"{w.task}.{w.shard}"),
     output:
         f"{FOLDER}/generated/{{task}}/{{shard}}{{suffix}}",
     log:
@@ -11,8 +13,7 @@ rule generate:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        **needs(memory=2000, minutes=60),
     params:
         process=lambda w: shards_of(w.task)[w.shard].process,
         jets=lambda w: shards_of(w.task)[w.shard].jets,
@@ -31,6 +32,7 @@ rule generate:
 
 rule prepare:
     input:
+        spec=lambda w: spec_of(f"{w.task}.prepare"),
         card=lambda w: card_of(w.task),
         files=lambda w: files_of(w.task),
     output:
@@ -45,8 +47,7 @@ rule prepare:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(memory=2500, minutes=60),
     params:
         folder=lambda w, output: str(Path(output[0]).parent),
         # The files of other samples stand in their card.
@@ -68,7 +69,8 @@ rule prepare:
 
 rule sample:
     input:
-        lambda w: prepared(w.task, ["train", "val", "test"]),
+        jets=lambda w: prepared(w.task, ["train", "val", "test"]),
+        spec=lambda w: spec_of(f"{w.task}.sample"),
     output:
         report(
             directory(f"{FOLDER}/samples/{{task}}"),
@@ -84,10 +86,9 @@ rule sample:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(memory=1500, minutes=10),
     params:
-        jets=lambda w, input: str(Path(input[0]).parent),
+        jets=lambda w, input: str(Path(input.jets[0]).parent),
         label=study.figures.label,
         lines=[word for line in study.figures.lines for word in ("--line", line)],
         style=study.figures.style,

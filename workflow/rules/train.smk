@@ -1,18 +1,20 @@
 rule plan:
     output:
-        f"{FOLDER}/chunks/{{chunk}}.json",
+        f"{FOLDER}/specs/{{spec}}.json",
     log:
-        f"{LOGS}/plan/{{chunk}}.log",
+        f"{LOGS}/plan/{{spec}}.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        runs=lambda w: CHUNKS[w.chunk].model_dump_json(indent=1),
+        text=lambda w, output: SPECS[output[0]],
     shell:
-        "printf '%s\\n' {params.runs:q} > {output:q} 2> {log:q}"
+        "printf '%s\\n' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule study:
+    input:
+        spec_of("study"),
     output:
         f"{FOLDER}/study.json",
     log:
@@ -20,17 +22,15 @@ rule study:
     localrule: True
     conda:
         ENVIRONMENT
-    params:
-        study=study.model_dump_json(indent=1),
     shell:
-        "printf '%s\\n' {params.study:q} > {output:q} 2> {log:q}"
+        "cp {input:q} {output:q} 2> {log:q}"
 
 
 # The results of a run are not outputs of the rule: Snakemake deletes the outputs of a job that
 # fails, and one failed member must not take the others' trainings with it. The manifest names them.
 rule train:
     input:
-        chunk=f"{FOLDER}/chunks/{{chunk}}.json",
+        chunk=lambda w: spec_of(w.chunk),
         jets=lambda w: prepared(task_of(w.chunk), ["train", "val"]),
         before=lambda w: before(w.chunk),
     output:
@@ -43,8 +43,7 @@ rule train:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        **needs(memory=2000, minutes=60),
     params:
         jets=lambda w, input: str(Path(input.jets[0]).parent),
         runs=f"{FOLDER}/runs",
