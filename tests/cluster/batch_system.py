@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -100,6 +100,7 @@ class Slurm:
             group=owner.pw_gid,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         wait_for("munged", lambda: _answers("munge", "-n"))
 
@@ -148,20 +149,11 @@ class Slurm:
         found = [word.partition("=")[2] for word in words if word.startswith(f"{key}=")]
         return found[0] if found else ""
 
-    def job_of(self, chunk: str, *states: str) -> str | None:
-        """Id of the newest job that trains a chunk."""
-        found = [
-            job
-            for job in self.jobs(*states)
-            if f"chunks/{chunk}.trained.json" in self.told_whole(job) or f"wildcards_{chunk}" in self.told_whole(job)
-        ]
-        return max(found, key=int, default=None)
-
-    def told_whole(self, job: str) -> str:
-        """All that Slurm knows of a job, its script included."""
-        return self.said("scontrol", "show", "job", job, "--oneliner") + self.said(
-            "scontrol", "write", "batch_script", job, "-"
-        )
+    def training(self, chunk: str, *states: str) -> list[str]:
+        """Ids of the jobs that train a chunk, oldest first."""
+        rule = f"rule_train_wildcards_{chunk}"
+        found = [job for job in self.jobs(*states) if self.told(job, "Comment") == rule]
+        return sorted(found, key=int)
 
     # -- what befalls it
 
@@ -177,6 +169,14 @@ class Slurm:
     def end_now(self, job: str) -> None:
         """Let the time limit of a running job pass."""
         self.said("scontrol", "update", f"jobid={job}", "EndTime=now")
+
+    def drain(self, node: str) -> None:
+        """Let a node finish its jobs and take no others."""
+        self.said("scontrol", "update", f"nodename={node}", "state=drain", "reason=tests")
+
+    def undrain(self, node: str) -> None:
+        """Let it take jobs again."""
+        self.said("scontrol", "update", f"nodename={node}", "state=resume")
 
     def release(self, job: str) -> None:
         """Start a requeued job without the two minutes that Slurm lets it wait."""
@@ -194,11 +194,10 @@ def _steps() -> list[psutil.Process]:
 
 def _kill(process: psutil.Process) -> None:
     """Kill a process and all below it."""
-    for one in [process, *process.children(recursive=True)]:
-        try:
-            one.kill()
-        except psutil.NoSuchProcess:
-            continue
+    with suppress(psutil.NoSuchProcess):
+        for one in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def _answers(*command: str) -> bool:
@@ -247,7 +246,7 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU_Memory
+SelectTypeParameters=CR_CPU_Memory,CR_LLN
 SchedulerParameters=sched_interval=2,bf_interval=2
 SlurmdTimeout=10
 KillWait=2

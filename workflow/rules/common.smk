@@ -1,6 +1,7 @@
 # Where things are, and which jets and chunks belong together.
 
 ENVIRONMENT = "../envs/ftag_prune.yaml"
+LONGEST = 120_000  # characters of a spec: Linux takes no argument of more than 128 KiB
 
 
 def needs(*, memory, minutes):
@@ -38,7 +39,14 @@ def asked():
             texts[f"{task}.{shard.name}"] = json.dumps(made, default=str)
         texts[f"{task}.prepare"] = json_of(sample, "split", "balance", "constituents")
         texts[f"{task}.sample"] = json_of(study.figures, "label", "lines", "style")
-    return texts | {name: chunk.model_dump_json() for name, chunk in CHUNKS.items()}
+    texts |= {name: chunk.model_dump_json() for name, chunk in CHUNKS.items()}
+    for name, text in texts.items():
+        if len(shlex.quote(text)) > LONGEST:
+            raise WorkflowError(
+                f"grid.runs_per_job: what the job '{name}' is asked has {len(text)} characters, "
+                f"and a command holds {LONGEST}; take fewer runs in a job"
+            )
+    return texts
 
 
 def spec_of(name):

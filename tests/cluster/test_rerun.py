@@ -1,0 +1,111 @@
+"""What runs again when a study is called again: only what is asked something else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRETENDED = Path(__file__).with_name("pretended")
+CONFIG = Path(__file__).with_name("study.yaml")
+ON_A_CLUSTER = ("--rerun-triggers", "mtime", "input")
+
+
+class Study:
+    """A study whose commands make empty files."""
+
+    def __init__(self, folder):
+        self.folder, self.config = folder, folder / "study.yaml"
+        self.config.write_text(CONFIG.read_text())
+
+    def change(self, old, new):
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+    def call(self, *options, **environment):
+        """The rules that ran, or would run, by name; plans and the target aside."""
+        path = f"{PRETENDED}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [
+                *[sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")],
+                *["--directory", str(self.folder), "--configfile", str(self.config)],
+                *["--cores", "2", *options],
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PATH": path} | environment,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        found = [line.split()[1].rstrip(":") for line in said.splitlines() if "rule " in line[:10]]
+        return sorted(name for name in found if name not in ("plan", "all"))
+
+    def stamps(self):
+        return {
+            path.name: path.stat().st_mtime_ns
+            for path in (self.folder / "results/cluster/specs").iterdir()
+        }
+
+
+@pytest.fixture
+def study(tmp_path):
+    study = Study(tmp_path)
+    assert study.call().count("train") == 3
+    return study
+
+
+def test_what_is_asked_unchanged_keeps_its_file_and_time(study):
+    before = study.stamps()
+    assert study.call(*ON_A_CLUSTER) == []
+    study.change("pressure: {kind: ladder, every: 1}", "pressure: {kind: ladder, every: 2}")
+    after_change = ["evaluate", "figures", "report", "study", "summary", "train"]
+    assert study.call(*ON_A_CLUSTER) == after_change
+    after = study.stamps()
+    assert before.items() < after.items()
+    assert {name.rpartition("-")[0] for name in after.keys() - before} == {"study", "single_b-002"}
+
+    # And back again: the old words are other words than those of the last call.
+    study.change("pressure: {kind: ladder, every: 2}", "pressure: {kind: ladder, every: 1}")
+    assert study.call(*ON_A_CLUSTER) == after_change
+    assert study.stamps() == after
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ("jets: 1200", "jets: 1200\n      seed: 2", "generate"),
+        ("    generate:", "    balance: {kind: none}\n    generate:", "prepare"),
+        ("figures: {", "figures: {label: ours, ", "sample"),
+    ],
+)
+def test_whatever_the_study_says_reaches_the_rule_it_is_for(study, old, new, first):
+    study.change(old, new)
+    order = ["generate", "prepare", "train"]
+    wanted = {*order[order.index(first) :], "sample"} if first in order else {"sample"}
+    planned = set(study.call("-n", *ON_A_CLUSTER))
+    assert planned & {*order, "sample"} == wanted
+
+
+def test_a_dry_run_writes_nothing(study):
+    before = study.stamps()
+    study.change("seeds: [1, 2]", "seeds: [1, 2, 3]")
+    assert "train" in study.call("-n")
+    assert study.stamps() == before
+
+
+def test_a_new_version_repeats_nothing_on_a_cluster_and_everything_else(study):
+    newer = {"PYTHONPATH": f"{PRETENDED}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    newer |= {"PRETENDED_VERSION": "99.0"}
+    assert study.call("-n", *ON_A_CLUSTER, **newer) == []
+    assert "train" in study.call("-n", "--rerun-triggers", "mtime", "input", "params", **newer)
+
+
+def test_a_spec_that_no_command_can_hold_is_one_sentence(study):
+    study.change("seeds: [1, 2]", f"seeds: {list(range(60))}")
+    study.change("runs_per_job: 2", "runs_per_job: 500")
+    with pytest.raises(AssertionError, match=r"grid\.runs_per_job: .* take fewer"):
+        study.call("-n")

@@ -1,0 +1,315 @@
+"""A study on a real Slurm of three nodes: what it is without one, whatever befalls the jobs."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+from batch_system import NODES, missing, running_slurm, wait_for
+from plugins import with_plugins, without_plugins
+
+from ftag_prune.config import load_study
+from ftag_prune.record import read_json
+
+ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).with_name("study.yaml")
+STUDY = load_study(CONFIG)
+CHUNKS = {chunk.name: [run.name for run in chunk.runs] for chunk in STUDY.chunks()}
+RESULTS = "results/cluster"
+METRICS = [f"{RESULTS}/chunks/{chunk}.evaluated.json" for chunk in CHUNKS]
+
+# One worker runs these: there is one Slurm on a machine.
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.skipif(bool(missing()), reason=str(missing())),
+    pytest.mark.skipif(bool(without_plugins()), reason=str(without_plugins())),
+]
+
+
+def command(folder, *options):
+    """Snakemake as a user calls it, up to the metrics of all runs."""
+    return [
+        *[sys.executable, "-m", "snakemake", *METRICS, "--snakefile", str(ROOT / "Snakefile")],
+        *["--directory", str(folder), "--configfile", str(CONFIG), *options],
+    ]
+
+
+def on_slurm(folder, *options, profile="slurm"):
+    """The same with a profile; the tests look after their jobs sooner than a study of days."""
+    soon = ["--slurm-init-seconds-before-status-checks", "4"] if profile == "slurm" else []
+    at = str(ROOT / "workflow/profiles" / profile)
+    return command(folder, "--profile", at, "--latency-wait", "10", *soon, *options)
+
+
+class Study:
+    """A call of Snakemake in the background, with what it says."""
+
+    def __init__(self, words, log):
+        self._log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                words, stdout=out, stderr=out, start_new_session=True, env=with_plugins()
+            )
+
+    @property
+    def said(self):
+        return self._log.read_text()
+
+    def finish(self, *, seconds=600):
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        assert code == 0, self.said
+        return self.said
+
+    def end(self):
+        """Leave nothing behind when a test fails in the middle."""
+        if self.process.poll() is None:
+            self.kill()
+
+    def kill(self):
+        """As the kernel does it: nothing is put in order."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Watch:
+    """Looks at the folder of the runs from another thread.
+
+    It notes every `run.json` that appears, one for each end of a training, and stops the job of a
+    chunk to be held in the middle, between the end of its first run and that of its second.
+    """
+
+    def __init__(self, folder, *, hold=()):
+        self.ends = {run.name: set() for run in STUDY.runs()}
+        self.held = {}
+        self._hold = hold
+        self._runs, self._over = folder / RESULTS / "runs", threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error):
+        self._over.set()
+        self._thread.join()
+
+    def _look(self):
+        while not self._over.wait(0.05):
+            for name, ends in self.ends.items():
+                try:
+                    stat = (self._runs / name / "run.json").stat()
+                except FileNotFoundError:
+                    continue
+                ends.add((stat.st_ino, stat.st_mtime_ns))
+            for chunk in self._hold:
+                if chunk not in self.held and self.ends[CHUNKS[chunk][0]]:
+                    self.held[chunk] = suspended(chunk)
+
+    def job(self, slurm, chunk):
+        """Wait until the job of a chunk is held; its id."""
+        wait_for(f"job of {chunk} that is held", lambda: bool(self.held.get(chunk)), seconds=120)
+        (job,) = slurm.training(chunk, "RUNNING")
+        return job
+
+    def let_go(self, chunk):
+        for process in self.held[chunk]:
+            process.resume()
+
+
+def suspended(chunk):
+    """The processes that train a chunk, held in the middle."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "train" in words and any(f"specs/{chunk}-" in word for word in words[:4]):
+            process.suspend()
+            found.append(process)
+    return found
+
+
+class Storm(NamedTuple):
+    """A study that met everything, and what was seen of it."""
+
+    folder: Path
+    ends: dict
+    said: str
+    states: dict
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    with running_slurm(tmp_path_factory.mktemp("slurm")) as slurm:
+        yield slurm
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The study on two cores of this machine."""
+    folder = tmp_path_factory.mktemp("local")
+    done = subprocess.run(
+        command(folder, "--cores", "2"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def storm(request, local, slurm, tmp_path_factory):
+    """One call of Snakemake; each chunk meets something, and Slurm itself is restarted."""
+    folder = untrained(local, tmp_path_factory.mktemp("storm"))
+    starved, hung, unplugged = CHUNKS
+    words = on_slurm(folder, "--set-resources", little_for(starved), profile="slurm-generic")
+    states = {}
+    with Watch(folder, hold=(hung, unplugged)) as watch:
+        study = Study(words, folder / "said.log")
+        request.addfinalizer(study.end)
+        wait_for("job out of memory", lambda: slurm.training(starved, "FAILED"), seconds=120)
+        states["starved"] = slurm.told(slurm.training(starved)[0], "ExitCode")
+
+        # A training hangs, until the time limit.
+        late = watch.job(slurm, hung)
+        slurm.end_now(late)
+
+        # A node loses its power.
+        lost = watch.job(slurm, unplugged)
+        dark = slurm.told(lost, "NodeList")
+        slurm.power_off(dark)
+        wait_for("time limit", lambda: slurm.told(late, "JobState") == "TIMEOUT")
+        states["hung"] = "TIMEOUT"
+        wait_for("node that is down", lambda: slurm.nodes()[dark].startswith("down"))
+        wait_for("job that waits again", lambda: slurm.told(lost, "Restarts") == "1")
+        states["unplugged"] = slurm.told(lost, "JobState")
+        slurm.start(dark)
+
+        # A node is drained, the controller restarted while jobs run.
+        drained = next(node for node in NODES if node != dark)
+        slurm.drain(drained)
+        slurm.stop("slurmctld")
+        time.sleep(3)
+        slurm.start("slurmctld")
+        wait_for("controller", lambda: bool(slurm.nodes()))
+        slurm.release(lost)
+        said = study.finish()
+    states["drained"] = slurm.nodes()[drained]
+    states["restarts"] = slurm.told(lost, "Restarts")
+    slurm.undrain(drained)
+    return Storm(folder, watch.ends, said, states)
+
+
+def little_for(chunk):
+    """Too little memory for the first attempt at a chunk."""
+    return f"train:mem_mb=200 if attempt == 1 and wildcards.chunk == '{chunk}' else 1000"
+
+
+def untrained(local, folder):
+    """A copy of the study that has its jets, and nothing trained."""
+    shutil.copytree(local, folder, dirs_exist_ok=True)
+    for results in ("runs", "chunks"):
+        shutil.rmtree(folder / RESULTS / results)
+    return folder
+
+
+def metrics(folder):
+    return {
+        run.name: (folder / RESULTS / "runs" / run.name / "metrics.json").read_bytes()
+        for run in STUDY.runs()
+    }
+
+
+def models(folder):
+    return {chunk: read_json(folder / RESULTS / f"chunks/{chunk}.trained.json") for chunk in CHUNKS}
+
+
+def test_slurm_gives_the_same_bits_as_two_cores(local, slurm, tmp_path):
+    starved = list(CHUNKS)[0]
+    study = Study(on_slurm(tmp_path, "--set-resources", little_for(starved)), tmp_path / "said.log")
+    said = study.finish()
+    # Generate and prepare; train and evaluate each chunk; once more what had too little memory.
+    assert said.count("has been submitted with SLURM jobid") == 2 + 2 * len(CHUNKS) + 1
+    assert said.count("SLURM status is: 'FAILED'") == 1
+    assert metrics(tmp_path) == metrics(local)
+    assert models(tmp_path) == models(local)
+
+
+def test_whatever_befalls_the_jobs_the_results_are_the_same(storm, local):
+    assert metrics(storm.folder) == metrics(local)
+    assert models(storm.folder) == models(local)
+
+
+def test_whatever_befalls_the_jobs_no_training_ends_twice(storm):
+    assert {name: len(ends) for name, ends in storm.ends.items()} == dict.fromkeys(storm.ends, 1)
+
+
+def test_a_job_over_its_memory_is_tried_again_with_more(storm):
+    assert storm.states["starved"] == "0:9"
+    assert "mem_mb=200," in storm.said
+    assert "Trying to restart job" in storm.said
+
+
+def test_a_job_over_its_time_is_tried_again(storm):
+    assert storm.states["hung"] == "TIMEOUT"
+    log = (storm.folder / RESULTS / f"logs/train/{list(CHUNKS)[1]}.log").read_text()
+    assert f"{CHUNKS[list(CHUNKS)[1]][0]}: done before" in log
+
+
+def test_a_job_on_a_node_without_power_is_queued_again_by_slurm(storm):
+    assert storm.states["unplugged"] == "PENDING"
+    assert storm.states["restarts"] == "1"
+
+
+def test_a_drained_node_holds_nothing_up(storm):
+    assert storm.states["drained"].startswith("drain")
+
+
+def killed_in_the_middle(folder, slurm, watch, profile):
+    """Kill Snakemake while one of its jobs is in the middle; that chunk, and the job's id."""
+    study = Study(on_slurm(folder, profile=profile), folder / "killed.log")
+    chunk = list(CHUNKS)[1]
+    job = watch.job(slurm, chunk)
+    study.kill()
+    unlock = Study(on_slurm(folder, "--unlock", profile=profile), folder / "unlock.log")
+    unlock.finish()
+    return chunk, job
+
+
+def test_jobs_of_a_killed_snakemake_are_taken_up_again(local, slurm, tmp_path):
+    folder = untrained(local, tmp_path / "killed")
+    with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
+        chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm-generic")
+        before = slurm.training(chunk)
+        study = Study(on_slurm(folder, profile="slurm-generic"), folder / "said.log")
+        wait_for("word of the job", lambda: f"external jobid '{job}'" in study.said)
+        watch.let_go(chunk)
+        study.finish()
+    assert slurm.training(chunk) == before
+    assert metrics(folder) == metrics(local)
+    assert {len(ends) for ends in watch.ends.values()} == {1}
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ftag_prune.claim") is None, reason="no lock of a run to be tested"
+)
+def test_a_twin_of_a_running_job_trains_nothing_twice(local, slurm, tmp_path):
+    folder = untrained(local, tmp_path / "twins")
+    with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
+        chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm")
+        study = Study(on_slurm(folder), folder / "said.log")
+        wait_for("twin", lambda: slurm.training(chunk, "RUNNING")[-1] != job, seconds=120)
+        time.sleep(5)
+        watch.let_go(chunk)
+        study.finish()
+    assert metrics(folder) == metrics(local)
+    assert {len(ends) for ends in watch.ends.values()} == {1}
