@@ -109,3 +109,12 @@ def test_a_spec_that_no_command_can_hold_is_one_sentence(study):
     study.change("runs_per_job: 2", "runs_per_job: 500")
     with pytest.raises(AssertionError, match=r"grid\.runs_per_job: .* take fewer"):
         study.call("-n")
+
+
+@pytest.mark.parametrize(("given", "seen"), [({}, "FALSE"), ({"HDF5_USE_FILE_LOCKING": "1"}, "1")])
+def test_hdf5_locks_nothing_in_a_job(tmp_path, given, seen, monkeypatch):
+    monkeypatch.delenv("HDF5_USE_FILE_LOCKING", raising=False)
+    study = Study(tmp_path)
+    target = "results/cluster/generated/single_b/ttbar-0.root"
+    study.call(target, PRETENDED_LOCKING=str(tmp_path / "seen"), **given)
+    assert (tmp_path / "seen").read_text() == f"{seen}\n"

@@ -65,21 +65,20 @@ class Study:
         return self._log.read_text()
 
     def finish(self, *, seconds=600):
-        try:
-            code = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+        code = self.process.wait(seconds)
         assert code == 0, self.said
         return self.said
 
-    def end(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
         """Leave nothing behind when a test fails in the middle."""
         if self.process.poll() is None:
             self.kill()
 
     def kill(self):
-        """As the kernel does it: nothing is put in order."""
+        """As the kernel does it, with all below it: nothing is put in order."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -167,15 +166,16 @@ def local(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def storm(request, local, slurm, tmp_path_factory):
+def storm(local, slurm, tmp_path_factory):
     """One call of Snakemake; each chunk meets something, and Slurm itself is restarted."""
     folder = untrained(local, tmp_path_factory.mktemp("storm"))
     starved, hung, unplugged = CHUNKS
     words = on_slurm(folder, "--set-resources", little_for(starved), profile="slurm-generic")
     states = {}
-    with Watch(folder, hold=(hung, unplugged)) as watch:
-        study = Study(words, folder / "said.log")
-        request.addfinalizer(study.end)
+    with (
+        Watch(folder, hold=(hung, unplugged)) as watch,
+        Study(words, folder / "said.log") as study,
+    ):
         wait_for("job out of memory", lambda: slurm.training(starved, "FAILED"), seconds=120)
         states["starved"] = slurm.told(slurm.training(starved)[0], "ExitCode")
 
@@ -234,9 +234,9 @@ def models(folder):
 
 
 def test_slurm_gives_the_same_bits_as_two_cores(local, slurm, tmp_path):
-    starved = list(CHUNKS)[0]
-    study = Study(on_slurm(tmp_path, "--set-resources", little_for(starved)), tmp_path / "said.log")
-    said = study.finish()
+    words = on_slurm(tmp_path, "--set-resources", little_for(next(iter(CHUNKS))))
+    with Study(words, tmp_path / "said.log") as study:
+        said = study.finish()
     # Generate and prepare; train and evaluate each chunk; once more what had too little memory.
     assert said.count("has been submitted with SLURM jobid") == 2 + 2 * len(CHUNKS) + 1
     assert said.count("SLURM status is: 'FAILED'") == 1
@@ -276,12 +276,11 @@ def test_a_drained_node_holds_nothing_up(storm):
 
 def killed_in_the_middle(folder, slurm, watch, profile):
     """Kill Snakemake while one of its jobs is in the middle; that chunk, and the job's id."""
-    study = Study(on_slurm(folder, profile=profile), folder / "killed.log")
     chunk = list(CHUNKS)[1]
-    job = watch.job(slurm, chunk)
-    study.kill()
-    unlock = Study(on_slurm(folder, "--unlock", profile=profile), folder / "unlock.log")
-    unlock.finish()
+    with Study(on_slurm(folder, profile=profile), folder / "killed.log"):
+        job = watch.job(slurm, chunk)
+    with Study(on_slurm(folder, "--unlock", profile=profile), folder / "unlock.log") as unlock:
+        unlock.finish()
     return chunk, job
 
 
@@ -290,10 +289,11 @@ def test_jobs_of_a_killed_snakemake_are_taken_up_again(local, slurm, tmp_path):
     with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
         chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm-generic")
         before = slurm.training(chunk)
-        study = Study(on_slurm(folder, profile="slurm-generic"), folder / "said.log")
-        wait_for("word of the job", lambda: f"external jobid '{job}'" in study.said)
-        watch.let_go(chunk)
-        study.finish()
+        again = on_slurm(folder, profile="slurm-generic")
+        with Study(again, folder / "said.log") as study:
+            wait_for("word of it", lambda: f"external jobid '{job}'" in study.said, seconds=120)
+            watch.let_go(chunk)
+            study.finish()
     assert slurm.training(chunk) == before
     assert metrics(folder) == metrics(local)
     assert {len(ends) for ends in watch.ends.values()} == {1}
@@ -306,10 +306,10 @@ def test_a_twin_of_a_running_job_trains_nothing_twice(local, slurm, tmp_path):
     folder = untrained(local, tmp_path / "twins")
     with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
         chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm")
-        study = Study(on_slurm(folder), folder / "said.log")
-        wait_for("twin", lambda: slurm.training(chunk, "RUNNING")[-1] != job, seconds=120)
-        time.sleep(5)
-        watch.let_go(chunk)
-        study.finish()
+        with Study(on_slurm(folder), folder / "said.log") as study:
+            wait_for("twin", lambda: slurm.training(chunk, "RUNNING")[-1] != job, seconds=120)
+            time.sleep(5)
+            watch.let_go(chunk)
+            study.finish()
     assert metrics(folder) == metrics(local)
     assert {len(ends) for ends in watch.ends.values()} == {1}

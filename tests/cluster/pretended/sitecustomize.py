@@ -1,4 +1,4 @@
-"""Loaded by a Snakemake of the tests: another version of the package, or a pool that only writes."""
+"""Loaded by a Snakemake of the tests: another version of the package, a pool that only writes."""
 
 import os
 from pathlib import Path
