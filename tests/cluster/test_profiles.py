@@ -156,7 +156,7 @@ def test_what_htcondor_would_be_sent(tmp_path):
     assert sent["request_memory"] == "2000"
     assert sent["request_gpus"] == "1"
     assert sent["getenv"].lower() == "true"
-    assert (sent.get("My.MaxRuntime") or sent.get("+MaxRuntime")) == "3600"
+    assert sent["MY.MaxRuntime"] == "3600"
     assert sent["log"] == ".snakemake/htcondor/snakemake-rules.log"
 
 
