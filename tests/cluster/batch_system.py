@@ -58,6 +58,7 @@ class Slurm:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self._since = 0
 
     # -- up and down
 
@@ -149,11 +150,18 @@ class Slurm:
         found = [word.partition("=")[2] for word in words if word.startswith(f"{key}=")]
         return found[0] if found else ""
 
+    def forget(self) -> None:
+        """Speak of the jobs that come from now on only."""
+        self._since = max(map(int, self.jobs()), default=0)
+
     def training(self, chunk: str, *states: str) -> list[str]:
         """Ids of the jobs that train a chunk, oldest first."""
-        rule = f"rule_train_wildcards_{chunk}"
-        found = [job for job in self.jobs(*states) if self.told(job, "Comment") == rule]
-        return sorted(found, key=int)
+        found = []
+        for job in self.jobs(*states):
+            comment = self.told(job, "Comment")  # as both profiles write it
+            if comment.startswith("rule_train_") and comment.endswith(chunk):
+                found.append(int(job))
+        return [str(job) for job in sorted(found) if job > self._since]
 
     # -- what befalls it
 
@@ -252,7 +260,7 @@ SlurmdTimeout=10
 KillWait=2
 ReturnToService=2
 {nodes}
-PartitionName=short Nodes={",".join(NODES)} Default=YES MaxTime=60 State=UP
+PartitionName=short Nodes={",".join(NODES)} Default=YES MaxTime=240 State=UP
 """
 
 

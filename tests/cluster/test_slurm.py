@@ -120,8 +120,8 @@ class Watch:
     def job(self, slurm, chunk):
         """Wait until the job of a chunk is held; its id."""
         wait_for(f"job of {chunk} that is held", lambda: bool(self.held.get(chunk)), seconds=120)
-        (job,) = slurm.training(chunk, "RUNNING")
-        return job
+        wait_for(f"running job of {chunk}", lambda: bool(slurm.training(chunk, "RUNNING")))
+        return slurm.training(chunk, "RUNNING")[-1]
 
     def let_go(self, chunk):
         for process in self.held[chunk]:
@@ -172,6 +172,7 @@ def storm(local, slurm, tmp_path_factory):
     starved, hung, unplugged = CHUNKS
     words = on_slurm(folder, "--set-resources", little_for(starved), profile="slurm-generic")
     states = {}
+    slurm.forget()
     with (
         Watch(folder, hold=(hung, unplugged)) as watch,
         Study(words, folder / "said.log") as study,
@@ -277,6 +278,7 @@ def test_a_drained_node_holds_nothing_up(storm):
 def killed_in_the_middle(folder, slurm, watch, profile):
     """Kill Snakemake while one of its jobs is in the middle; that chunk, and the job's id."""
     chunk = list(CHUNKS)[1]
+    slurm.forget()
     with Study(on_slurm(folder, profile=profile), folder / "killed.log"):
         job = watch.job(slurm, chunk)
     with Study(on_slurm(folder, "--unlock", profile=profile), folder / "unlock.log") as unlock:
