@@ -168,7 +168,9 @@ class Slurm:
     def power_off(self, node: str) -> list[str]:
         """Kill the slurmd of a node and every process of its jobs at once; ids of the jobs."""
         lost = list(self.said("squeue", "--noheader", "--nodelist", node, "--format", "%i").split())
-        self._daemons.pop(node).kill()
+        daemon = self._daemons.pop(node)
+        daemon.kill()
+        daemon.wait()
         for step in _steps():
             if any(f"[{job}." in " ".join(step.cmdline()) for job in lost):
                 _kill(step)
