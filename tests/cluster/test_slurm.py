@@ -286,31 +286,18 @@ def killed_in_the_middle(folder, slurm, watch, profile):
     return chunk, job
 
 
-def test_jobs_of_a_killed_snakemake_are_taken_up_again(local, slurm, tmp_path):
-    folder = untrained(local, tmp_path / "killed")
-    with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
-        chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm-generic")
-        before = slurm.training(chunk)
-        again = on_slurm(folder, profile="slurm-generic")
-        with Study(again, folder / "said.log") as study:
-            wait_for("word of it", lambda: f"external jobid '{job}'" in study.said, seconds=120)
-            watch.let_go(chunk)
-            study.finish()
-    assert slurm.training(chunk) == before
-    assert metrics(folder) == metrics(local)
-    assert {len(ends) for ends in watch.ends.values()} == {1}
-
-
 @pytest.mark.skipif(
     importlib.util.find_spec("ftag_prune.claim") is None, reason="no lock of a run to be tested"
 )
-def test_a_twin_of_a_running_job_trains_nothing_twice(local, slurm, tmp_path):
+@pytest.mark.parametrize("profile", ["slurm", "slurm-generic"])
+def test_a_twin_of_a_running_job_trains_nothing_twice(profile, local, slurm, tmp_path):
     folder = untrained(local, tmp_path / "twins")
     with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
-        chunk, job = killed_in_the_middle(folder, slurm, watch, "slurm")
-        with Study(on_slurm(folder), folder / "said.log") as study:
-            wait_for("twin", lambda: slurm.training(chunk, "RUNNING")[-1] != job, seconds=120)
-            time.sleep(5)
+        chunk, job = killed_in_the_middle(folder, slurm, watch, profile)
+        with Study(on_slurm(folder, profile=profile), folder / "said.log") as study:
+            wait_for("twin", lambda: len(slurm.training(chunk, "RUNNING")) == 2, seconds=120)
+            log = folder / RESULTS / f"logs/train/{chunk}.log"
+            wait_for("twin that waits", lambda: "waiting" in log.read_text(), seconds=120)
             watch.let_go(chunk)
             study.finish()
     assert metrics(folder) == metrics(local)
