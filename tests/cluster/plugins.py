@@ -9,7 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["with_plugins", "without_plugins"]
+__all__ = ["with_plugins", "without_accounting", "without_plugins"]
+
+ROOT = Path(__file__).parents[2]
 
 FOLDER = Path(sys.prefix) / "cluster"  # as .ci/run installs them
 NAMES = tuple(
@@ -31,3 +33,9 @@ def with_plugins() -> dict[str, str]:
     """The environment of a process that finds them."""
     path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(FOLDER)]))
     return os.environ | {"PYTHONPATH": path}
+
+
+def without_accounting() -> dict[str, str]:
+    """The same, where Slurm has no accounting."""
+    first = ROOT / "workflow/profiles/slurm/without_accounting"
+    return with_plugins() | {"PATH": f"{first}{os.pathsep}{os.environ['PATH']}"}

@@ -51,7 +51,14 @@ def test_a_profile_plans_the_study(profile, tmp_path):
 
 
 def test_all_batch_systems_agree_on_what_they_share():
-    shared = ("retries", "latency-wait", "rerun-triggers", "keep-going", "show-failed-logs")
+    shared = (
+        "rerun-incomplete",
+        "retries",
+        "latency-wait",
+        "rerun-triggers",
+        "keep-going",
+        "show-failed-logs",
+    )
     first, *others = [settings(name) for name in NAMES[1:]]
     for other in others:
         assert {key: other[key] for key in shared} == {key: first[key] for key in shared}
@@ -137,6 +144,20 @@ def test_what_squeue_says_in_one_word(said, code, word, tmp_path):
         env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
     )
     assert done.stdout == f"{word}\n"
+
+
+def test_sacct_without_accounting_says_what_squeue_knows(tmp_path):
+    (tmp_path / "squeue").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "squeue").chmod(0o755)
+    asked = ["-X", "--parsable2", "--format=JobIdRaw,State", "--name", "some-study"]
+    done = subprocess.run(
+        [PROFILES / "slurm/without_accounting/sacct", *asked],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert done.stdout == "--noheader --states=all --format=%i|%T --name some-study\n"
 
 
 @needs_plugins

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 from batch_system import NODES, missing, running_slurm, wait_for
-from plugins import with_plugins, without_plugins
+from plugins import without_accounting, without_plugins
 
 from ftag_prune.config import load_study
 from ftag_prune.record import read_json
@@ -57,7 +57,7 @@ class Study:
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                words, stdout=out, stderr=out, start_new_session=True, env=with_plugins()
+                words, stdout=out, stderr=out, start_new_session=True, env=without_accounting()
             )
 
     @property
@@ -276,14 +276,14 @@ def test_a_drained_node_holds_nothing_up(storm):
 
 
 def killed_in_the_middle(folder, slurm, watch, profile):
-    """Kill Snakemake while one of its jobs is in the middle; that chunk, and the job's id."""
+    """Kill Snakemake while the job of a chunk is in the middle, and unlock; the chunk."""
     chunk = list(CHUNKS)[1]
     slurm.forget()
     with Study(on_slurm(folder, profile=profile), folder / "killed.log"):
-        job = watch.job(slurm, chunk)
+        watch.job(slurm, chunk)
     with Study(on_slurm(folder, "--unlock", profile=profile), folder / "unlock.log") as unlock:
         unlock.finish()
-    return chunk, job
+    return chunk
 
 
 @pytest.mark.skipif(
@@ -293,7 +293,7 @@ def killed_in_the_middle(folder, slurm, watch, profile):
 def test_a_twin_of_a_running_job_trains_nothing_twice(profile, local, slurm, tmp_path):
     folder = untrained(local, tmp_path / "twins")
     with Watch(folder, hold=list(CHUNKS)[1:2]) as watch:
-        chunk, job = killed_in_the_middle(folder, slurm, watch, profile)
+        chunk = killed_in_the_middle(folder, slurm, watch, profile)
         with Study(on_slurm(folder, profile=profile), folder / "said.log") as study:
             wait_for("twin", lambda: len(slurm.training(chunk, "RUNNING")) == 2, seconds=120)
             log = folder / RESULTS / f"logs/train/{chunk}.log"
