@@ -24,6 +24,7 @@ CONFIG = Path(__file__).with_name("study.yaml")
 STUDY = load_study(CONFIG)
 CHUNKS = {chunk.name: [run.name for run in chunk.runs] for chunk in STUDY.chunks()}
 RESULTS = "results/cluster"
+LOCKED = importlib.util.find_spec("ftag_prune.claim") is not None
 METRICS = [f"{RESULTS}/chunks/{chunk}.evaluated.json" for chunk in CHUNKS]
 
 # One worker runs these: there is one Slurm on a machine.
@@ -86,8 +87,8 @@ class Study:
 class Watch:
     """Looks at the folder of the runs from another thread.
 
-    It notes every `run.json` that appears, one for each end of a training, and stops the job of a
-    chunk to be held in the middle, between the end of its first run and that of its second.
+    It notes every `run.json` that appears, one for each end of a training, and suspends the job of
+    a chunk to be held in its second run.
     """
 
     def __init__(self, folder, *, hold=()):
@@ -114,8 +115,13 @@ class Watch:
                     continue
                 ends.add((stat.st_ino, stat.st_mtime_ns))
             for chunk in self._hold:
-                if chunk not in self.held and self.ends[CHUNKS[chunk][0]]:
+                if chunk not in self.held and self._in_second_run(chunk):
                     self.held[chunk] = suspended(chunk)
+
+    def _in_second_run(self, chunk):
+        """Whether the first has ended, and the second holds its lock, which is in its folder."""
+        first, second = CHUNKS[chunk]
+        return bool(self.ends[first]) and (not LOCKED or (self._runs / second).is_dir())
 
     def job(self, slurm, chunk):
         """Wait until the job of a chunk is held; its id."""
@@ -286,9 +292,7 @@ def killed_in_the_middle(folder, slurm, watch, profile):
     return chunk
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ftag_prune.claim") is None, reason="no lock of a run to be tested"
-)
+@pytest.mark.skipif(not LOCKED, reason="runs have no lock to be tested")
 @pytest.mark.parametrize("profile", ["slurm", "slurm-generic"])
 def test_a_twin_of_a_running_job_trains_nothing_twice(profile, local, slurm, tmp_path):
     folder = untrained(local, tmp_path / "twins")
