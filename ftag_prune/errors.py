@@ -12,6 +12,7 @@ __all__ = [
     "StoppedError",
     "TrainingError",
     "nearest",
+    "shortened",
 ]
 
 
@@ -52,3 +53,9 @@ def nearest(name: str, choices: Iterable[str], *, most: int = 3) -> str:
         more = ", ..." if len(known) > most else ""
         return "; there is: " + ", ".join(repr(one) for one in known[:most]) + more
     return ""
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text of somebody as part of a sentence: in one line, its end left out if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ftag_prune.errors import ConfigError, nearest
+from ftag_prune.errors import ConfigError, nearest, shortened
 
 __all__ = ["Spec", "load_yaml", "validated"]
 
@@ -18,6 +18,9 @@ _LARGEST = 4_000_000  # bytes
 _DEEPEST = 50  # mappings and lists inside one another
 _MOST = 50_000  # values, each alias counted as all that it stands for
 _LONGEST = 1000  # characters of a sentence: names in it may be of any length
+
+# What PyYAML stumbles over in dates that there are not, and in numbers without digits.
+_BROKEN = (ValueError, OverflowError, IndexError, AttributeError)
 
 
 class Spec(BaseModel):
@@ -43,9 +46,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as broken:
         raise ConfigError(f"{path}: cannot be read ({broken})") from None
-    # Dates that there are not, and numbers without digits, are ValueErrors of the reader.
-    except (yaml.YAMLError, ValueError, OverflowError) as broken:
-        raise ConfigError(f"{path}: not YAML ({' '.join(str(broken).split())})") from None
+    except (yaml.YAMLError, *_BROKEN) as broken:
+        raise ConfigError(f"{path}: not YAML ({shortened(str(broken), _LONGEST)})") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: wanted a YAML mapping, found {type(content).__name__}")
     return content
@@ -109,9 +111,7 @@ def validated(kind: type[_Kind], content: Mapping[str, Any], *, where: str) -> _
     try:
         return kind.model_validate(content)
     except ValidationError as broken:
-        said = _sentence(kind, broken)
-        short = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
-        raise ConfigError(f"{where}: {short}") from None
+        raise ConfigError(f"{where}: {shortened(_sentence(kind, broken), _LONGEST)}") from None
 
 
 def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:
@@ -128,9 +128,8 @@ def _sentence(kind: type[BaseModel], broken: ValidationError) -> str:
     if fault["type"] == "value_error":
         said = fault["msg"].removeprefix("Value error, ")
         return f"{key}: {said}{more}" if key else f"{said}{more}"
-    found = repr(fault["input"])
-    shown = found if len(found) <= 60 else found[:57] + "..."
-    return f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, found {shown}{more}"
+    found = shortened(repr(fault["input"]))
+    return f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, found {found}{more}"
 
 
 def _walk(kind: type[BaseModel], place: list[str]) -> tuple[list[str], list[str]]:

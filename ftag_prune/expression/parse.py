@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import NoReturn
 
-from ftag_prune.errors import ConfigError, nearest
+from ftag_prune.errors import ConfigError, nearest, shortened
 from ftag_prune.expression.functions import FUNCTIONS, OPERATORS, REDUCERS
 from ftag_prune.expression.tree import Apply, Expression, Member, Name, Node, Number, Reduce
 
@@ -61,16 +61,11 @@ def parse(text: str) -> Expression:
             body = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError) as wrong:
         said = wrong.msg if isinstance(wrong, SyntaxError) else str(wrong)
-        raise ConfigError(f"'{_short(text)}' is not an expression ({_short(said)})") from None
+        raise ConfigError(f"'{shortened(text)}' is not an expression ({shortened(said)})") from None
     except (RecursionError, MemoryError):
-        raise ConfigError(f"'{_short(text)}' is nested too deeply") from None
+        raise ConfigError(f"'{shortened(text)}' is nested too deeply") from None
     root = _Checker(text, quoted).node(body, 0)
     return Expression(text, tuple(dict.fromkeys(root.names())), root)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:57] + "..."
 
 
 def _unquote(text: str) -> tuple[str, dict[str, str]]:
@@ -96,7 +91,7 @@ class _Checker:
         self._text, self._quoted = text, quoted
 
     def _refuse(self, why: str) -> NoReturn:
-        raise ConfigError(f"'{_short(self._text)}' {why}")
+        raise ConfigError(f"'{shortened(self._text)}' {why}")
 
     def node(self, syntax: ast.expr, depth: int) -> Node:
         """Node of any kind that is allowed."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ftag_prune.errors import ConfigError
+from ftag_prune.errors import ConfigError, shortened
 from ftag_prune.expression.functions import FUNCTIONS, condition, member
 from ftag_prune.expression.ragged import Array, Ragged, Rows, common_rows
 
@@ -183,7 +183,7 @@ class Expression:
             with np.errstate(all="ignore"):
                 return self.root.value(look_up)
         except ArithmeticError as wrong:
-            raise ConfigError(f"'{self.text}' cannot be computed ({wrong})") from None
+            raise ConfigError(f"'{shortened(self.text)}' cannot be computed ({wrong})") from None
 
     def evaluate(self, columns: Mapping[str, Any]) -> Any:
         """Value for columns that are NumPy arrays (jets,) or jagged awkward arrays.
