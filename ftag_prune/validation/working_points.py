@@ -16,7 +16,7 @@ from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Discriminant, Task
 from ftag_prune.metrics import Rejection, WorkingPoint, working_points
 from ftag_prune.record import atomic, read_json, write_json
-from ftag_prune.spec import Spec, validated
+from ftag_prune.spec import Spec, load_yaml, validated
 from ftag_prune.validation.heldout import Array, HeldOut
 
 __all__ = [
@@ -183,14 +183,10 @@ def write_tabulated(table: Tabulated, stem: Path) -> Written:
 
 def read_tabulated(path: Path) -> Tabulated:
     """The table in a .yaml, .json or .csv file that `write_tabulated` wrote."""
-    readers = {".json": read_json, ".yaml": _read_yaml, ".csv": _read_csv}
+    readers = {".json": read_json, ".yaml": load_yaml, ".csv": _read_csv}
     if path.suffix not in readers:
         raise FtagPruneError(f"{path}: wanted a table of working points as .json, .yaml or .csv")
     return validated(Tabulated, readers[path.suffix](path), where=str(path))
-
-
-def _read_yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _csv(table: Tabulated) -> str:
