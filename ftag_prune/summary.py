@@ -16,7 +16,7 @@ import numpy as np
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Discriminant, Task, score_name, task_of
-from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio
+from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio, ratio_spread
 from ftag_prune.record import read_json, write_csv
 
 __all__ = [
@@ -43,12 +43,12 @@ class Cell(NamedTuple):
     ``rejection`` is the mean over ``seeds`` trainings; ``statistical`` its error from the number of
     test jets, ``spread`` the standard error of the mean over trainings (nan for one). ``ratio`` is
     taken to the dense tagger of the same network on the same jets, with the error and 68 %
-    interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is
-    the standard error of the mean over pairs of trainings with one seed. ``whole`` (before
-    pruning), ``asked``, ``left`` and ``reached`` (what the strategy had left open by itself before
-    the freeze, nan for controls without gates) are in the ``unit`` of the strategy's goal, and
-    ``pruned`` is the fraction of it that is gone. ``regrown`` nodes had been off and came back.
-    Numbers of runs are means over seeds; rejections may be inf.
+    interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is its
+    standard error from the spread over trainings, pair by pair of one seed if none is missing.
+    ``whole`` (before pruning), ``asked``, ``left`` and ``reached`` (what the strategy had left open
+    by itself before the freeze, nan for controls without gates) are in the ``unit`` of the
+    strategy's goal, and ``pruned`` is the fraction of it that is gone. ``regrown`` nodes had been
+    off and came back. Numbers of runs are means over seeds; rejections may be inf.
     """
 
     task: str
@@ -120,7 +120,7 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
 
     @lru_cache(maxsize=4)  # every point of a network is compared to the same dense scores
     def scores(group: tuple[Run, ...], signal: str) -> Scores | None:
-        return scores_of(list(group), folder, task, task.discriminant(signal))
+        return scores_of(group, folder, task, task.discriminant(signal)) if group else None
 
     cells: list[Cell] = []
     for group in groups:
@@ -174,10 +174,8 @@ def dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
     return []
 
 
-def scores_of(group: list[Run], folder: Path, task: Task, chosen: Discriminant) -> Scores | None:
-    """Discriminants of runs that differ by their seed; None for no runs."""
-    if not group:
-        return None
+def scores_of(group: Sequence[Run], folder: Path, task: Task, chosen: Discriminant) -> Scores:
+    """Discriminants of runs that differ by their seed; at least one."""
     parts = [_scores(folder / run.name / "scores.h5", run.name, task, chosen) for run in group]
     first = parts[0]
     for run, part in zip(group, parts, strict=True):
@@ -294,7 +292,9 @@ def _cell(told: _Told, place: tuple[str, str, float], ratio: PairedRatio) -> Cel
         ratio_low=float(ratio.low),
         ratio_high=float(ratio.high),
         ratio_error=float(ratio.error),
-        ratio_spread=_ratio_spread(mine, dense),
+        ratio_spread=ratio_spread(
+            [one.rejection for one in mine], [one.rejection for one in dense]
+        ),
     )
 
 
@@ -312,18 +312,6 @@ class _Point(NamedTuple):
         curve = curves["backgrounds"][background]
         found = [curve[key][index] for key in ("efficiency", "rejection", "error")]
         return cls(*(math.inf if one is None else one for one in found))
-
-
-def _ratio_spread(mine: Sequence[_Point], dense: Sequence[_Point]) -> float:
-    """Standard error of the mean ratio over pairs of one seed; nan for fewer than two pairs."""
-    if len(mine) != len(dense) or len(mine) < 2:
-        return math.nan
-    pairs = zip(mine, dense, strict=True)
-    ratios = [
-        one.rejection / other.rejection if one.rejection < math.inf else math.inf
-        for one, other in pairs
-    ]
-    return combine(ratios, [0.0] * len(ratios)).spread
 
 
 def write_cells(path: Path, cells: Sequence[Cell]) -> None:

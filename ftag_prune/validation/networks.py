@@ -11,11 +11,11 @@ import numpy as np
 
 from ftag_prune.config import Validation
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.metrics import Combined, combine, rejection
+from ftag_prune.metrics import Combined, combine, ratio_spread, rejection
 from ftag_prune.model import load_model
 from ftag_prune.tensors import load
 from ftag_prune.validation.answer import Candidate, Kept
-from ftag_prune.validation.heldout import Array, HeldOut
+from ftag_prune.validation.heldout import HeldOut
 from ftag_prune.validation.latency import Latency, latency
 from ftag_prune.validation.runs import Group
 from ftag_prune.validation.taggers import Tagger, of_group, ratio
@@ -174,24 +174,9 @@ def _kept(
         points = [jets.task.working_point]
         found = ratio(mine, other, jets, name, points, replicas=options.replicas, rng=rng)
         both = ([value for value, _ in _rejections(one, jets, name)] for one in (mine, other))
-        spread = 0.0 if mine.name == other.name else _spread(*map(np.array, both))
+        spread = 0.0 if mine.name == other.name else ratio_spread(*both)
         trainings = min(len(mine.value), len(other.value))
         yield Kept(name, float(found.ratio[0]), float(found.error[0]), spread, trainings)
-
-
-def _spread(mine: Array, other: Array) -> float:
-    """Standard error of the ratio of two means over trainings; nan if one is a single training.
-
-    Pair by pair if there are as many, for those of one seed have their batches in common.
-    """
-    if min(len(mine), len(other)) < 2:
-        return math.nan
-    if not (np.isfinite(mine).all() and np.isfinite(other).all()):
-        return math.inf
-    if len(mine) == len(other):
-        return float(np.std(mine / other, ddof=1)) / math.sqrt(len(mine))
-    parts = [float(np.std(one, ddof=1) / one.mean()) / len(one) ** 0.5 for one in (mine, other)]
-    return float(mine.mean() / other.mean()) * float(np.hypot(*parts))
 
 
 def candidate(one: Measured, kept: Sequence[Kept], options: Validation) -> Candidate:
