@@ -75,7 +75,7 @@ def a_cell(run, rejection):
 @pytest.fixture
 def drawing(tmp_path):
     wanted = a_study()
-    runs = [run for run in wanted.runs() if run.task == "hbb_cc"]
+    runs = wanted.runs_of("hbb_cc")
     cells = {}
     for run in runs:
         passing = {"on-dense": 50, "on-pruned": 100, "direct": 20}[run.label]
