@@ -38,7 +38,7 @@ def leave_results(folder, run, *, events=0):
     (folder / run.name).mkdir(parents=True)
     with h5py.File(folder / run.name / "scores.h5", "w") as file:
         file["jets"] = table
-    nodes = sum(run.network.nodes.values())
+    nodes = run.nodes
     left = nodes if run.dense else run.keep
     facts = {
         "run": run.name,

@@ -204,7 +204,7 @@ class Study(Spec):
         turns = _turns(runs)
         for task, turn in product(self.tasks, range(max(turns.values()) + 1)):
             mine = [run for run in runs if run.task == task and turns[run.name] == turn]
-            mine.sort(key=lambda run: -sum(run.network.nodes.values()))
+            mine.sort(key=lambda run: -run.nodes)
             first = sum(chunk.runs[0].task == task for chunk in chunks)
             for index, part in enumerate(self._jobs(task, mine), start=first):
                 name, seconds = f"{task}-{index:03d}", self.grid.checkpoint_seconds
