@@ -93,7 +93,7 @@ def measured(
     """
     best = best_dense(groups)
     dense = {
-        group.run.label: of_group(group, jets, name=names[group.run.name])
+        group.run.label: _judged(group, jets, names[group.run.name])
         for group in groups
         if group.run.dense
     }
@@ -102,26 +102,44 @@ def measured(
     found = []
     for group in groups:
         name = names[group.run.name]
-        mine = dense[group.run.label] if group.run.dense else of_group(group, jets, name=name)
+        mine = dense[group.run.label] if group.run.dense else _judged(group, jets, name)
         own = dense.get(group.run.label)
         found.append(_one(group, mine, jets, options, rng=rng, of_best=of_best, of_own=own))
     return found
 
 
+class _Judged(NamedTuple):
+    """A tagger, and its rejections at the working point of the headline, by background."""
+
+    tagger: Tagger
+    rejections: dict[str, _Rejections]
+
+
+class _Rejections(NamedTuple):
+    """Of one background, each training for itself; and their errors."""
+
+    value: list[float]
+    error: list[float]
+
+
+def _judged(group: Group, jets: HeldOut, name: str) -> _Judged:
+    tagger = of_group(group, jets, name=name)
+    return _Judged(tagger, {one: _rejections(tagger, jets, one) for one in jets.task.backgrounds})
+
+
 def _one(
     group: Group,
-    mine: Tagger,
+    mine: _Judged,
     jets: HeldOut,
     options: Validation,
     *,
     rng: np.random.Generator,
-    of_best: Tagger | None,
-    of_own: Tagger | None,
+    of_best: _Judged | None,
+    of_own: _Judged | None,
 ) -> Measured:
     best = tuple(_kept(mine, of_best, jets, options, rng))
-    same = of_own is not None and of_best is not None and of_own.name == of_best.name
     return Measured(
-        name=mine.name,
+        name=mine.tagger.name,
         run=group.chosen.run.name,
         network=group.run.label,
         strategy="dense" if group.run.dense else group.run.strategy,
@@ -133,12 +151,9 @@ def _one(
         validation_loss=group.validation_loss,
         trainings=len(group.members),
         latency=_latency(group, jets) if options.latency else (),
-        rejections=tuple(
-            combine(*zip(*_rejections(mine, jets, name), strict=True))
-            for name in jets.task.backgrounds
-        ),
+        rejections=tuple(combine(*mine.rejections[name]) for name in jets.task.backgrounds),
         of_best=best,
-        of_own=best if same else tuple(_kept(mine, of_own, jets, options, rng)),
+        of_own=best if of_own is of_best else tuple(_kept(mine, of_own, jets, options, rng)),
     )
 
 
@@ -152,8 +167,7 @@ def _latency(group: Group, jets: HeldOut) -> tuple[Latency, ...]:
         return ()
 
 
-def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[float, float]]:
-    """Rejection and error of each training, at the working point of the headline."""
+def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> _Rejections:
     classes = jets.task.classes
     signal = jets.label == classes.index(jets.task.signal)
     other = jets.label == classes.index(background)
@@ -161,21 +175,26 @@ def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[fl
         rejection(value[signal], value[other], efficiency=jets.task.working_point)
         for value in tagger.value
     ]
-    return [(one.value, one.error) for one in found]
+    return _Rejections([one.value for one in found], [one.error for one in found])
 
 
 def _kept(
-    mine: Tagger, other: Tagger | None, jets: HeldOut, options: Validation, rng: np.random.Generator
+    mine: _Judged,
+    other: _Judged | None,
+    jets: HeldOut,
+    options: Validation,
+    rng: np.random.Generator,
 ) -> Iterator[Kept]:
     """What is kept of another tagger, of each background that matters."""
     if other is None:
         return
     for name in deciding(jets, options):
         points = [jets.task.working_point]
-        found = ratio(mine, other, jets, name, points, replicas=options.replicas, rng=rng)
-        both = ([value for value, _ in _rejections(one, jets, name)] for one in (mine, other))
-        spread = 0.0 if mine.name == other.name else ratio_spread(*both)
-        trainings = min(len(mine.value), len(other.value))
+        both = mine.tagger, other.tagger
+        found = ratio(*both, jets, name, points, replicas=options.replicas, rng=rng)
+        values = [one.rejections[name].value for one in (mine, other)]
+        spread = 0.0 if mine is other else ratio_spread(*values)
+        trainings = min(map(len, values))
         yield Kept(name, float(found.ratio[0]), float(found.error[0]), spread, trainings)
 
 
