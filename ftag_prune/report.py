@@ -32,20 +32,19 @@ _KINDS = {
     ".tex": "application/x-tex",
     ".yaml": "application/yaml",
 }
-# "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
 _WORD = re.compile(r"[^\W\d_]{3}")
+# "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
 _LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 # "Single-b, 32 nodes a layer: ..." says in its first words what it is about.
 _SUBJECT = re.compile(r"[^:.]{1,60}:(?= )")
 
 
 class Figure(NamedTuple):
-    """An image on the page; the numbers behind it and its other forms (PDF ...) for download."""
+    """An image on the page, and the numbers behind it for download."""
 
     png: Path
     caption: str
     csv: Path | None = None
-    files: Sequence[Path] = ()
 
 
 class Table(NamedTuple):
@@ -177,7 +176,11 @@ def _section(section: Section, name: str) -> dict[str, Any]:
         "group": section.group,
         "text": [_paragraph(text) for text in section.text],
         "figures": [
-            {"image": _image(one.png), "caption": one.caption, "files": _files(_behind(one))}
+            {
+                "image": _image(one.png),
+                "caption": one.caption,
+                "files": _files([] if one.csv is None else [one.csv]),
+            }
             for one in section.figures
         ],
         "tables": [
@@ -186,11 +189,6 @@ def _section(section: Section, name: str) -> dict[str, Any]:
         ],
         "files": _files(section.files),
     }
-
-
-def _behind(figure: Figure) -> list[Path]:
-    """Files that a figure offers, its numbers first."""
-    return [path for path in (figure.csv, *figure.files) if path is not None]
 
 
 def _rows(table: Table) -> list[list[_Shown]]:

@@ -130,7 +130,7 @@ def test_a_value_keeps_its_error_on_its_line() -> None:
 )
 def test_files_are_inside(figure: Figure, tmp_path: Path, name: str, kind: str, shown: str) -> None:
     (tmp_path / name).write_bytes(b"x" * 2600)
-    shown_twice = Section("One", [], [Figure(figure.png, "c", files=[tmp_path / name])])
+    shown_twice = Section("One", [], [Figure(figure.png, "c", tmp_path / name)])
     reader = Reader(study(shown_twice._replace(files=[tmp_path / name])))
     assert reader.of("a")[-2:] == [shown, name]
     assert reader.of("li")[-1] == "(3 kB)"
@@ -232,6 +232,26 @@ def test_cells(value: object, text: str, key: str | None) -> None:
     assert reader.of("td")[0] == text
     first = next(attributes for tag, attributes in reader.attributes if tag == "td")
     assert first.get("data-key") == key
+
+
+@pytest.mark.parametrize(
+    ("value", "side"),
+    [
+        (3, "number"),
+        (None, "number"),
+        ("9.8 ± 0.1", "number"),
+        ("9.8 ± 0.1 ms", "number"),
+        ("≥ 12,800", "number"),
+        ("64 nodes a layer", None),
+        ("no jet passes", None),
+        (True, None),
+    ],
+)
+def test_a_text_is_a_number_if_it_begins_with_one_and_has_no_word(
+    value: object, side: str | None
+) -> None:
+    reader = Reader(study(Section("One", [], [], [table([value])])))
+    assert next(a.get("class") for tag, a in reader.attributes if tag == "td") == side
 
 
 def test_numbers_stand_at_the_right_below_their_heading() -> None:
