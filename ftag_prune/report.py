@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.record import atomic
 
-__all__ = ["Figure", "Section", "Table", "page", "write"]
+__all__ = ["Figure", "Section", "Table", "page", "with_error", "write"]
 
 Cell: TypeAlias = str | float | bool | None
 
@@ -116,6 +116,14 @@ def page(
         groups=[(name, list(some)) for name, some in groupby(shown, lambda one: one["group"])],
         provenance=_flat(provenance),
     )
+
+
+def with_error(rejection: float, error: float) -> str:
+    """A rejection and its error as a cell or a sentence has them, with as many digits as matter."""
+    if not math.isfinite(rejection):
+        return "no jet passes"
+    digits = 1 if rejection < 100 else 0
+    return f"{rejection:.{digits}f} ± {error:.{digits}f}"
 
 
 def write(path: Path, page: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.report import Figure, Section, Table, page, write
+from ftag_prune.report import Figure, Section, Table, page, with_error, write
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"the rest"
 PROVENANCE = {"versions": {"numpy": "2.4", "torch": "2.13"}, "seed": 7, "clean": True}
@@ -293,6 +293,20 @@ def test_image_of_another_kind(figure: Figure) -> None:
     figure.png.write_bytes(b"%PDF-1.4")
     with pytest.raises(FtagPruneError, match=r"roc\.png: a figure of the report has to be a PNG"):
         study(Section("One", [], [figure]))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (9.87, 0.12, "9.9 ± 0.1"),
+        (123.4, 5.6, "123 ± 6"),
+        (9.87, float("inf"), "9.9 ± inf"),
+        (float("inf"), 1.0, "no jet passes"),
+        (float("nan"), 1.0, "no jet passes"),
+    ],
+)
+def test_a_rejection_with_its_error(value: float, error: float, text: str) -> None:
+    assert with_error(value, error) == text
 
 
 def test_ragged_table() -> None:
