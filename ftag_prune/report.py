@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.record import atomic
 
-__all__ = ["Figure", "Section", "Table", "page", "write"]
+__all__ = ["Figure", "Section", "Table", "page", "with_error", "write"]
 
 Cell: TypeAlias = str | float | bool | None
 
@@ -32,20 +32,19 @@ _KINDS = {
     ".tex": "application/x-tex",
     ".yaml": "application/yaml",
 }
-# "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
 _WORD = re.compile(r"[^\W\d_]{3}")
+# "9.8 ± 0.1", "-0.3", "≥ 12,800": what a text is sorted by, if it begins with a number.
 _LEADING = re.compile(r"[≥≤<>~]?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 # "Single-b, 32 nodes a layer: ..." says in its first words what it is about.
 _SUBJECT = re.compile(r"[^:.]{1,60}:(?= )")
 
 
 class Figure(NamedTuple):
-    """An image on the page; the numbers behind it and its other forms (PDF ...) for download."""
+    """An image on the page, and the numbers behind it for download."""
 
     png: Path
     caption: str
     csv: Path | None = None
-    files: Sequence[Path] = ()
 
 
 class Table(NamedTuple):
@@ -119,6 +118,14 @@ def page(
     )
 
 
+def with_error(rejection: float, error: float) -> str:
+    """A rejection and its error as a cell or a sentence has them, with as many digits as matter."""
+    if not math.isfinite(rejection):
+        return "no jet passes"
+    digits = 1 if rejection < 100 else 0
+    return f"{rejection:.{digits}f} ± {error:.{digits}f}"
+
+
 def write(path: Path, page: str) -> None:
     """Write the page, whole or not at all."""
     with atomic(path) as temporary:
@@ -177,7 +184,11 @@ def _section(section: Section, name: str) -> dict[str, Any]:
         "group": section.group,
         "text": [_paragraph(text) for text in section.text],
         "figures": [
-            {"image": _image(one.png), "caption": one.caption, "files": _files(_behind(one))}
+            {
+                "image": _image(one.png),
+                "caption": one.caption,
+                "files": _files([] if one.csv is None else [one.csv]),
+            }
             for one in section.figures
         ],
         "tables": [
@@ -186,11 +197,6 @@ def _section(section: Section, name: str) -> dict[str, Any]:
         ],
         "files": _files(section.files),
     }
-
-
-def _behind(figure: Figure) -> list[Path]:
-    """Files that a figure offers, its numbers first."""
-    return [path for path in (figure.csv, *figure.files) if path is not None]
 
 
 def _rows(table: Table) -> list[list[_Shown]]:

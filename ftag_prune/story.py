@@ -11,12 +11,13 @@ from ftag_prune.config import Study
 from ftag_prune.figures import captions
 from ftag_prune.flavours import Task
 from ftag_prune.record import provenance, read_json
-from ftag_prune.report import Figure, Section, Table, page
+from ftag_prune.report import Figure, Section, Table, page, with_error
 from ftag_prune.sample import Sample, flow_rows, read_sample
 from ftag_prune.sample import captions as sample_captions
 from ftag_prune.summary import Cell, read_cells, task_in
 from ftag_prune.tensors import description
 from ftag_prune.validation import headline, sections
+from ftag_prune.validation.sentences import plain
 
 __all__ = ["tell"]
 
@@ -67,7 +68,7 @@ def _sections(
     study: Study, task: Task, cells: list[Cell], folder: Path, validated: Path | None
 ) -> list[Section]:
     """The answer, what pruning costs, and what a task force asks further."""
-    asked = sections(validated, group=_plain(task)) if validated else []
+    asked = sections(validated, group=plain(task)) if validated else []
     return [*asked[:1], *_studied(study, task, cells, folder), *asked[1:]]
 
 
@@ -81,9 +82,9 @@ def _studied(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[
             text=[_definition(task)],
             figures=main,
             tables=[_table(task, cells)],
-            group=_plain(task),
+            group=plain(task),
         ),
-        Section(title="Curves and trainings of one network", figures=rest, group=_plain(task)),
+        Section(title="Curves and trainings of one network", figures=rest, group=plain(task)),
     ]
 
 
@@ -118,10 +119,10 @@ def _table(task: Task, cells: Sequence[Cell]) -> Table:
             _time(first, cells),
         ]
         for cell in found:
-            row += [_with_error(cell.rejection, cell.error), _ratio(cell)]
+            row += [with_error(cell.rejection, cell.error), _ratio(cell)]
         rows.append(row)
     return Table(
-        caption=f"{_plain(task)} at {100 * task.working_point:g} % efficiency",
+        caption=f"{plain(task)} at {100 * task.working_point:g} % efficiency",
         columns=columns,
         rows=rows,
         note="Rejection: mean over the trainings ± statistical error and spread in quadrature. "
@@ -140,13 +141,6 @@ def _time(cell: Cell, cells: Sequence[Cell]) -> float:
     return round(cell.seconds / dense[0].seconds, 2) if dense else math.nan
 
 
-def _with_error(value: float, error: float) -> str:
-    if not math.isfinite(value):
-        return "no jet passes"
-    digits = 1 if value < 100 else 0
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
 def _ratio(cell: Cell) -> str:
     if not math.isfinite(cell.ratio):
         return "none"
@@ -160,7 +154,7 @@ def _sample(task: Task, folder: Path) -> Section:
     lost = len(sample.skipped)
     return Section(
         title="Where the jets went",
-        group=_plain(task),
+        group=plain(task),
         text=[
             f"{sample.title}. Files read: {len(sample.read_files)}; skipped: {lost}"
             + (", listed below." if lost else ".")
@@ -178,7 +172,7 @@ def _flow_table(task: Task, sample: Sample) -> Table:
     cuts = "; ".join(f"{name}: {formula}" for name, formula in sample.cuts.items())
     train = " Training jets are counted before resampling." if sample.how == "resample" else ""
     return Table(
-        caption=f"{_plain(task)}: where every jet went",
+        caption=f"{plain(task)}: where every jet went",
         columns=list(rows[0]),
         rows=[list(row.values()) for row in rows],
         note="Each row adds up: read = rejected + of no class + kept in train, val and test. "
@@ -194,7 +188,7 @@ def _skipped_table(task: Task, sample: Sample) -> list[Table]:
         return []
     return [
         Table(
-            caption=f"{_plain(task)}: files that were skipped",
+            caption=f"{plain(task)}: files that were skipped",
             columns=["file", "reason"],
             rows=sample.skipped,
         )
@@ -235,7 +229,3 @@ def _provenance(study: Study, folder: Path) -> dict[str, str]:
         "seeds": ", ".join(map(str, study.grid.seeds)),
         "configuration": study.model_dump_json(indent=1),
     }
-
-
-def _plain(task: Task) -> str:
-    return {"single_b": "Single-b", "hbb_cc": "Hbb/cc"}.get(task.name, task.name)

@@ -16,17 +16,20 @@ import numpy as np
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Discriminant, Task, score_name, task_of
-from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio
+from ftag_prune.metrics import PairedRatio, combine, discriminant, paired_ratio, ratio_spread
 from ftag_prune.record import read_json, write_csv
 
 __all__ = [
     "Cell",
+    "Scored",
     "Scores",
     "dense_of",
     "groups_of",
     "metrics_of",
     "ratio_to_dense",
     "read_cells",
+    "read_scored",
+    "scored_by",
     "scores_of",
     "summarise",
     "task_in",
@@ -43,12 +46,12 @@ class Cell(NamedTuple):
     ``rejection`` is the mean over ``seeds`` trainings; ``statistical`` its error from the number of
     test jets, ``spread`` the standard error of the mean over trainings (nan for one). ``ratio`` is
     taken to the dense tagger of the same network on the same jets, with the error and 68 %
-    interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is
-    the standard error of the mean over pairs of trainings with one seed. ``whole`` (before
-    pruning), ``asked``, ``left`` and ``reached`` (what the strategy had left open by itself before
-    the freeze, nan for controls without gates) are in the ``unit`` of the strategy's goal, and
-    ``pruned`` is the fraction of it that is gone. ``regrown`` nodes had been off and came back.
-    Numbers of runs are means over seeds; rejections may be inf.
+    interval of a paired bootstrap of the jets (nan without a dense tagger); ``ratio_spread`` is its
+    standard error from the spread over trainings, pair by pair of one seed if none is missing.
+    ``whole`` (before pruning), ``asked``, ``left`` and ``reached`` (what the strategy had left open
+    by itself before the freeze, nan for controls without gates) are in the ``unit`` of the
+    strategy's goal, and ``pruned`` is the fraction of it that is gone. ``regrown`` nodes had been
+    off and came back. Numbers of runs are means over seeds; rejections may be inf.
     """
 
     task: str
@@ -118,9 +121,13 @@ def summarise(runs: Sequence[Run], folder: Path, *, seed: int = 0) -> list[Cell]
     groups = groups_of(runs)
     task = task_of(runs[0].task).among(metrics[runs[0].name]["test_jets"])
 
+    @lru_cache(maxsize=1)
+    def scored(group: tuple[Run, ...]) -> Scored:
+        return scored_by(group, folder, task)
+
     @lru_cache(maxsize=4)  # every point of a network is compared to the same dense scores
     def scores(group: tuple[Run, ...], signal: str) -> Scores | None:
-        return scores_of(list(group), folder, task, task.discriminant(signal))
+        return scored(group).scores(task, task.discriminant(signal)) if group else None
 
     cells: list[Cell] = []
     for group in groups:
@@ -151,6 +158,22 @@ class Scores(NamedTuple):
     event: np.ndarray
 
 
+class Scored(NamedTuple):
+    """Probabilities (seeds, jets, classes) and class (jets,) of the test jets."""
+
+    probability: np.ndarray
+    label: np.ndarray
+    event: np.ndarray
+
+    def scores(self, task: Task, chosen: Discriminant) -> Scores:
+        """The same jets with one of the task's discriminants."""
+        signal, fractions = chosen.signal, chosen.fractions
+        value = [
+            discriminant(one, task, signal=signal, fractions=fractions) for one in self.probability
+        ]
+        return Scores(np.stack(value), self.label, self.event)
+
+
 def groups_of(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that differ by their seed alone."""
 
@@ -174,29 +197,36 @@ def dense_of(group: list[Run], groups: list[list[Run]]) -> list[Run]:
     return []
 
 
-def scores_of(group: list[Run], folder: Path, task: Task, chosen: Discriminant) -> Scores | None:
-    """Discriminants of runs that differ by their seed; None for no runs."""
-    if not group:
-        return None
-    parts = [_scores(folder / run.name / "scores.h5", run.name, task, chosen) for run in group]
+def scores_of(group: Sequence[Run], folder: Path, task: Task, chosen: Discriminant) -> Scores:
+    """Discriminants of runs that differ by their seed; at least one."""
+    return scored_by(group, folder, task).scores(task, chosen)
+
+
+def scored_by(group: Sequence[Run], folder: Path, task: Task) -> Scored:
+    """Probabilities by runs that differ by their seed; FtagPruneError if not of the same jets."""
+    parts = [read_scored(folder / run.name / "scores.h5", run.name, task) for run in group]
     first = parts[0]
     for run, part in zip(group, parts, strict=True):
         if not np.array_equal(part.event, first.event):
             raise FtagPruneError(
                 f"{folder / run.name / 'scores.h5'}: holds other jets than {group[0].name}"
             )
-    return first._replace(value=np.stack([part.value for part in parts]))
+    return first._replace(probability=np.concatenate([part.probability for part in parts]))
 
 
-def _scores(path: Path, model: str, task: Task, chosen: Discriminant) -> Scores:
+def read_scored(path: Path, model: str, task: Task) -> Scored:
+    """Probabilities (1, jets, classes) of a file of scores; FtagPruneError if it is none."""
     try:
         with h5py.File(path) as file:
             table = file["jets"][:]
     except (OSError, KeyError) as broken:
         raise FtagPruneError(f"{path}: no scores of a run ({broken})") from None
-    probability = np.stack([table[score_name(model, name)] for name in task.classes], axis=1)
-    value = discriminant(probability, task, signal=chosen.signal, fractions=chosen.fractions)
-    return Scores(value, table["label"], table["event"])
+    names = [score_name(model, name) for name in task.classes]
+    for name in ("event", "label", *names):
+        if name not in table.dtype.names:
+            raise FtagPruneError(f"{path}: has no scores '{name}'; evaluate the run again")
+    probability = np.stack([table[name] for name in names], axis=1)
+    return Scored(probability[None], table["label"], table["event"])
 
 
 class _Told(NamedTuple):
@@ -294,7 +324,9 @@ def _cell(told: _Told, place: tuple[str, str, float], ratio: PairedRatio) -> Cel
         ratio_low=float(ratio.low),
         ratio_high=float(ratio.high),
         ratio_error=float(ratio.error),
-        ratio_spread=_ratio_spread(mine, dense),
+        ratio_spread=ratio_spread(
+            [one.rejection for one in mine], [one.rejection for one in dense]
+        ),
     )
 
 
@@ -312,18 +344,6 @@ class _Point(NamedTuple):
         curve = curves["backgrounds"][background]
         found = [curve[key][index] for key in ("efficiency", "rejection", "error")]
         return cls(*(math.inf if one is None else one for one in found))
-
-
-def _ratio_spread(mine: Sequence[_Point], dense: Sequence[_Point]) -> float:
-    """Standard error of the mean ratio over pairs of one seed; nan for fewer than two pairs."""
-    if len(mine) != len(dense) or len(mine) < 2:
-        return math.nan
-    pairs = zip(mine, dense, strict=True)
-    ratios = [
-        one.rejection / other.rejection if one.rejection < math.inf else math.inf
-        for one, other in pairs
-    ]
-    return combine(ratios, [0.0] * len(ratios)).spread
 
 
 def write_cells(path: Path, cells: Sequence[Cell]) -> None:

@@ -95,6 +95,15 @@ def test_a_run_comes_back_from_its_json():
         assert Run.model_validate_json(run.model_dump_json()) == run
 
 
+def test_the_runs_of_one_task():
+    both = study(grid__tasks=["single_b", "hbb_cc"])
+    found = both.runs_of("hbb_cc")
+    assert {run.task for run in found} == {"hbb_cc"}
+    assert len(found) == len(both.runs()) / 2
+    with pytest.raises(ConfigError, match="study 'test' has no run of the task 'single_c'; near"):
+        both.runs_of("single_c")
+
+
 def test_changing_one_strategy_changes_its_runs_only():
     before = {run.name: run for run in study(grid__strategies=["budget", "ladder"]).runs()}
     after = study(

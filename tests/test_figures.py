@@ -33,7 +33,7 @@ def add_layers(folder, run):
     """What the figures of the trainings need beside the scores."""
     from ftag_prune.record import write_json
 
-    keep = sum(run.network.nodes.values()) if run.dense else run.keep
+    keep = run.nodes if run.dense else run.keep
     told = read_json(folder / "metrics.json")
     write_json(folder / "metrics.json", {**told, "layers": {"hidden1": keep - 2, "hidden2": 2}})
     phases = ["dense"] * 3 if run.dense else ["dense", "gated", "tuned"]
@@ -100,7 +100,7 @@ def test_a_larger_network_of_another_strategy_is_not_the_one_that_figures_show()
     more = {**STUDY.grid.model_dump(), "widths": [512], "strategies": ["ladder"]}
     both = study(grid__widths=[8, 16], more=[more])
     runs = both.runs()
-    assert max(sum(run.network.nodes.values()) for run in runs) == 2 * 512
+    assert max(run.nodes for run in runs) == 2 * 512
     assert largest(runs, "budget") == "w16"
     assert largest(runs, "ladder") == "w512"
     assert largest([run for run in runs if run.dense], "budget") == "w512"

@@ -1,5 +1,7 @@
 """What pruning the first of two steps costs the second, from scores whose ratio is known."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from ftag_prune.figures import captions, names
 from ftag_prune.figures.drawing import Drawing
 from ftag_prune.figures.steps import first_step, in_two_steps
 from ftag_prune.flavours import score_name, task_of
+from ftag_prune.metrics import PairedRatio
 from ftag_prune.summary import Cell
 
 TASK = task_of("hbb_cc").among(["hbb", "qcd"])
@@ -72,7 +75,7 @@ def a_cell(run, rejection):
 @pytest.fixture
 def drawing(tmp_path):
     wanted = a_study()
-    runs = [run for run in wanted.runs() if run.task == "hbb_cc"]
+    runs = wanted.runs_of("hbb_cc")
     cells = {}
     for run in runs:
         passing = {"on-dense": 50, "on-pruned": 100, "direct": 20}[run.label]
@@ -101,6 +104,20 @@ def test_the_ratio_is_to_the_same_second_step_on_the_dense_first_one(drawing):
         assert pruned["rejection"] == 10
         # 50 jets pass both, 50 one of them: binomial, paired.
         assert pruned["first_ratio_error"] == pytest.approx(0.5 * np.sqrt(0.01), rel=0.2)
+
+
+def test_the_error_of_the_ratio_has_the_spread_of_its_trainings_pair_by_pair(drawing, monkeypatch):
+    for run in drawing.runs:
+        passing = {"on-dense": {1: 50, 2: 40}[run.seed], "on-pruned": 100, "direct": 20}
+        shutil.rmtree(drawing.folder / run.name)
+        leave_scores(drawing.folder, run, passing[run.label])
+    exact = PairedRatio(*(np.array([x]) for x in (0.45, 0.45, 0.45, 0.0)))
+    monkeypatch.setattr("ftag_prune.figures.steps.ratio_to_dense", lambda *_, **__: exact)
+    with plots.atlas_style():
+        _, rows = first_step(drawing, "qcd")
+    errors = {row["network"]: row["first_ratio_error"] for row in rows}
+    # Of one seed each, 10 / 20 and 10 / 25.
+    assert errors == {"on-dense": 0, "on-pruned": pytest.approx(0.05)}
 
 
 def test_the_figure_is_there_where_first_steps_differ():

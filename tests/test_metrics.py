@@ -15,7 +15,14 @@ from sklearn.metrics import roc_curve
 
 from ftag_prune.errors import ConfigError, FtagPruneError
 from ftag_prune.flavours import TASKS
-from ftag_prune.metrics import combine, discriminant, paired_ratio, rejection, roc
+from ftag_prune.metrics import (
+    combine,
+    discriminant,
+    paired_ratio,
+    ratio_spread,
+    rejection,
+    roc,
+)
 
 Array = NDArray[np.float64]
 SINGLE_B = TASKS["single_b"]
@@ -412,3 +419,23 @@ class TestCombine:
     def test_impossible_input(self, values: list[float], errors: list[float]) -> None:
         with pytest.raises(FtagPruneError, match="values of seeds need one error each"):
             combine(values, errors)
+
+
+class TestRatioSpread:
+    def test_pair_by_pair_what_both_have_in_common_is_in_neither(self) -> None:
+        assert ratio_spread([2.0, 4.0, 6.0], [1.0, 2.0, 3.0]) == 0
+        assert ratio_spread([2.0, 4.0], [1.0, 1.0]) == pytest.approx(1)
+
+    def test_of_other_trainings_the_relative_errors_add_up(self) -> None:
+        # 3 ± 1 over 10 ± sqrt(3): relative errors 1/3 and sqrt(3) / 10.
+        found = ratio_spread([2.0, 4.0], [7.0, 10.0, 13.0])
+        assert found == pytest.approx(0.3 * math.hypot(1 / 3, math.sqrt(3) / 10))
+
+    def test_a_single_training_does_not_know_it(self) -> None:
+        assert math.isnan(ratio_spread([2.0], [1.0, 2.0]))
+        assert math.isnan(ratio_spread([2.0, 3.0], [1.0]))
+        assert math.isnan(ratio_spread([2.0, 3.0], []))
+
+    def test_a_training_that_lets_nothing_pass(self) -> None:
+        assert ratio_spread([2.0, math.inf], [1.0, 1.0]) == math.inf
+        assert ratio_spread([2.0, 3.0], [1.0, math.inf]) == math.inf

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.report import Figure, Section, Table, page, write
+from ftag_prune.report import Figure, Section, Table, page, with_error, write
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"the rest"
 PROVENANCE = {"versions": {"numpy": "2.4", "torch": "2.13"}, "seed": 7, "clean": True}
@@ -130,7 +130,7 @@ def test_a_value_keeps_its_error_on_its_line() -> None:
 )
 def test_files_are_inside(figure: Figure, tmp_path: Path, name: str, kind: str, shown: str) -> None:
     (tmp_path / name).write_bytes(b"x" * 2600)
-    shown_twice = Section("One", [], [Figure(figure.png, "c", files=[tmp_path / name])])
+    shown_twice = Section("One", [], [Figure(figure.png, "c", tmp_path / name)])
     reader = Reader(study(shown_twice._replace(files=[tmp_path / name])))
     assert reader.of("a")[-2:] == [shown, name]
     assert reader.of("li")[-1] == "(3 kB)"
@@ -234,6 +234,26 @@ def test_cells(value: object, text: str, key: str | None) -> None:
     assert first.get("data-key") == key
 
 
+@pytest.mark.parametrize(
+    ("value", "side"),
+    [
+        (3, "number"),
+        (None, "number"),
+        ("9.8 ± 0.1", "number"),
+        ("9.8 ± 0.1 ms", "number"),
+        ("≥ 12,800", "number"),
+        ("64 nodes a layer", None),
+        ("no jet passes", None),
+        (True, None),
+    ],
+)
+def test_a_text_is_a_number_if_it_begins_with_one_and_has_no_word(
+    value: object, side: str | None
+) -> None:
+    reader = Reader(study(Section("One", [], [], [table([value])])))
+    assert next(a.get("class") for tag, a in reader.attributes if tag == "td") == side
+
+
 def test_numbers_stand_at_the_right_below_their_heading() -> None:
     reader = Reader(study(Section("One", [], [], [table([1, "a"], [2, "b"])])))
     classes = [a.get("class") for tag, a in reader.attributes if tag in {"th", "td"}]
@@ -273,6 +293,20 @@ def test_image_of_another_kind(figure: Figure) -> None:
     figure.png.write_bytes(b"%PDF-1.4")
     with pytest.raises(FtagPruneError, match=r"roc\.png: a figure of the report has to be a PNG"):
         study(Section("One", [], [figure]))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (9.87, 0.12, "9.9 ± 0.1"),
+        (123.4, 5.6, "123 ± 6"),
+        (9.87, float("inf"), "9.9 ± inf"),
+        (float("inf"), 1.0, "no jet passes"),
+        (float("nan"), 1.0, "no jet passes"),
+    ],
+)
+def test_a_rejection_with_its_error(value: float, error: float, text: str) -> None:
+    assert with_error(value, error) == text
 
 
 def test_ragged_table() -> None:

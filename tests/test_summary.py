@@ -11,7 +11,7 @@ from ftag_prune.errors import FtagPruneError
 from ftag_prune.evaluate import score
 from ftag_prune.flavours import TASKS
 from ftag_prune.record import write_json
-from ftag_prune.summary import groups_of, read_cells, summarise, write_cells
+from ftag_prune.summary import groups_of, read_cells, read_scored, summarise, write_cells
 
 TASK = TASKS["single_b"]
 JETS = 3000
@@ -38,7 +38,7 @@ def leave_results(folder, run, *, events=0):
     (folder / run.name).mkdir(parents=True)
     with h5py.File(folder / run.name / "scores.h5", "w") as file:
         file["jets"] = table
-    nodes = sum(run.network.nodes.values())
+    nodes = run.nodes
     left = nodes if run.dense else run.keep
     facts = {
         "run": run.name,
@@ -136,6 +136,29 @@ def test_the_same_results_give_the_same_table(results, tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     # Numbers that are none (nan) differ from themselves.
     assert repr(read_cells(tmp_path / "a.csv")) == repr(cells)
+
+
+def test_every_file_of_scores_is_read_once(results, monkeypatch):
+    runs, folder, cells = results
+    seen = []
+
+    def counted(path, *rest):
+        seen.append(path)
+        return read_scored(path, *rest)
+
+    monkeypatch.setattr("ftag_prune.summary.read_scored", counted)
+    assert repr(summarise(runs, folder)) == repr(cells)
+    assert sorted(seen) == sorted(folder / run.name / "scores.h5" for run in runs)
+
+
+@pytest.mark.parametrize("lost", ["event", "label", "single_b-w16-dense-s1_pc"])
+def test_a_file_without_some_scores_is_one_sentence(results, tmp_path, lost):
+    with h5py.File(results[1] / "single_b-w16-dense-s1/scores.h5") as file:
+        table = file["jets"][:]
+    with h5py.File(tmp_path / "scores.h5", "w") as file:
+        file["jets"] = table[[name for name in table.dtype.names if name != lost]]
+    with pytest.raises(FtagPruneError, match=f"h5: has no scores '{lost}'; evaluate the run"):
+        read_scored(tmp_path / "scores.h5", "single_b-w16-dense-s1", TASK)
 
 
 def test_taggers_that_scored_other_jets_are_not_compared(results, tmp_path):

@@ -1,4 +1,10 @@
-"""All kinds of networks: the choice that a study makes by `kind`."""
+"""All kinds of networks: the choice that a study makes by `kind`.
+
+Each tells the `nodes` of its layers by their names and can be `resized`, says whether it
+`needs_tracks` of a jet and which `tracks` inputs it takes (all that there are, if it needs them and
+names none), and whether it `selects_inputs`: whether input features are nodes of it that can be
+switched off.
+"""
 
 from __future__ import annotations
 

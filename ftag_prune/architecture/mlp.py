@@ -34,6 +34,10 @@ class Mlp(Layered):
         "hls4ml": (64, 32, 32),
     }
 
+    needs_tracks: ClassVar[bool] = False
+    selects_inputs: ClassVar[bool] = True
+    tracks: ClassVar[tuple[str, ...]] = ()
+
     kind: Literal["mlp"] = "mlp"
     shape: Literal["dl1", "xbb", "hls4ml"] | None = Field(
         None, description="published widths, instead of hidden: ATLAS DL1r, ATLAS Xbb, hls4ml"
@@ -84,21 +88,6 @@ class Mlp(Layered):
                     f"residual: hidden layer {place} has {now} neurons, the one before {before}"
                 )
         return self
-
-    @property
-    def needs_tracks(self) -> bool:
-        """Whether it sees the tracks of a jet."""
-        return False
-
-    @property
-    def selects_inputs(self) -> bool:
-        """Whether input features are nodes of it that can be switched off."""
-        return True
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """Names of the track inputs that it takes: none."""
-        return ()
 
     @property
     def skips(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from ftag_prune.architecture.layered import Layered, Width
@@ -14,6 +16,9 @@ class OfTracks(Layered):
 
     No result depends on the order of the tracks, or on slots that are empty.
     """
+
+    needs_tracks: ClassVar[bool] = True
+    selects_inputs: ClassVar[bool] = True
 
     track: tuple[Width, ...] = Field(
         description="neurons of each hidden layer of the network that sees one track"
@@ -39,16 +44,6 @@ class OfTracks(Layered):
             if name in tracks[:index]:
                 raise ValueError(f"'{name}' stands twice")
         return tracks
-
-    @property
-    def needs_tracks(self) -> bool:
-        """Whether it sees the tracks of a jet."""
-        return True
-
-    @property
-    def selects_inputs(self) -> bool:
-        """Whether input features are nodes of it that can be switched off."""
-        return True
 
     def named(self) -> tuple[list[str], list[str]]:
         """Names of the hidden layers of the network of a track, and of that of the jet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,10 @@ class TwoStep(Spec):
     `{subjet}x`; a subjet without any of them is absent.
     """
 
+    needs_tracks: ClassVar[bool] = False
+    selects_inputs: ClassVar[bool] = False
+    tracks: ClassVar[tuple[str, ...]] = ()
+
     kind: Literal["two_step"] = "two_step"
     first: FirstStep
     second: Mlp
@@ -58,21 +62,6 @@ class TwoStep(Spec):
     found: Annotated[
         Found | None, Field(description="the first tagger; filled in when the training starts")
     ] = None
-
-    @property
-    def needs_tracks(self) -> bool:
-        """Whether it sees the tracks of a jet."""
-        return False
-
-    @property
-    def selects_inputs(self) -> bool:
-        """Whether input features are nodes of it that can be switched off."""
-        return False
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """Names of the track inputs that it takes: none."""
-        return ()
 
     @property
     def nodes(self) -> dict[str, int]:

@@ -31,6 +31,9 @@ class Vgg(Spec):
     )
     neurons: ClassVar[tuple[int, ...]] = (4096, 4096)
 
+    needs_tracks: ClassVar[bool] = True
+    selects_inputs: ClassVar[bool] = False
+
     kind: Literal["vgg"] = "vgg"
     multiplier: float = Field(
         1.0, gt=0, description="of all numbers of nodes; they are rounded and at least 1"
@@ -57,16 +60,6 @@ class Vgg(Spec):
         if sizes is not None and len(sizes) != layers:
             raise ValueError(f"{len(sizes)} numbers of nodes; VGG16 has {layers} such layers")
         return sizes
-
-    @property
-    def needs_tracks(self) -> bool:
-        """Whether it sees the tracks of a jet."""
-        return True
-
-    @property
-    def selects_inputs(self) -> bool:
-        """Whether input features are nodes of it that can be switched off."""
-        return False
 
     @property
     def tracks(self) -> tuple[str, ...]:

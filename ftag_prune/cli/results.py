@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,14 +70,14 @@ def summary(
     from ftag_prune.summary import summarise, write_cells
 
     chosen = study_of(study)
-    runs = [run for run in chosen.runs() if run.task == task]
+    runs = chosen.runs_of(task)
     runs = _there(runs, folder) if partial else runs
     files = [folder / run.name / name for run in runs for name in ("metrics.json", "scores.h5")]
     with recorded(table, [study, *files], seeds=_seeds(chosen)):
         write_cells(table, summarise(runs, folder))
 
 
-def _there(runs: list[Run], folder: Path) -> list[Run]:
+def _there(runs: Sequence[Run], folder: Path) -> tuple[Run, ...]:
     """The runs that are done; says which are not."""
     from ftag_prune.status import missing
 
@@ -85,7 +86,7 @@ def _there(runs: list[Run], folder: Path) -> list[Run]:
         say(f"{len(absent)} of {len(runs)} runs are missing: {', '.join(sorted(absent))}")
     if len(absent) == len(runs):
         raise FtagPruneError(f"{folder}: none of the {len(runs)} runs is there yet")
-    return [run for run in runs if run.name not in absent]
+    return tuple(run for run in runs if run.name not in absent)
 
 
 @app.command()
@@ -103,7 +104,7 @@ def figures(
     from ftag_prune.provenance import recorded
 
     chosen = study_of(study)
-    runs = [run for run in chosen.runs() if run.task == task]
+    runs = chosen.runs_of(task)
     some = _there(runs, folder) if partial else None
     if some is not None:
         lines = (*chosen.figures.lines, f"{len(some)} of {len(runs)} runs")
@@ -160,7 +161,7 @@ def validate(
     if study is not None:
         chosen = study_of(study)
         place, mine = chosen.folder if folder is None else folder, task or chosen.tasks[0]
-        judged = [place / "runs" / run.name for run in chosen.runs() if run.task == mine]
+        judged = [place / "runs" / run.name for run in chosen.runs_of(mine)]
         with recorded(out, _judged(judged, place / "jets" / mine), seeds=_seeds(chosen)):
             validate_study(chosen, mine, place, out, progress=say)
             write(out / "page.html", page(out))

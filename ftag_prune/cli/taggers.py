@@ -20,10 +20,9 @@ def runs(study: Existing) -> None:
     found = study_of(study).runs()
     width = max(len(run.name) for run in found)
     for run in found:
-        nodes = sum(run.network.nodes.values())
         asked = f"{100 * (1 - run.target):.3g} % of the {run.how.goal.unit}"
-        kept = asked if run.keep is None else f"{run.keep:>6} of {nodes}"
-        typer.echo(f"{run.name:<{width}}  {f'{nodes:>6}' if run.dense else kept}")
+        kept = asked if run.keep is None else f"{run.keep:>6} of {run.nodes}"
+        typer.echo(f"{run.name:<{width}}  {f'{run.nodes:>6}' if run.dense else kept}")
 
 
 @app.command()

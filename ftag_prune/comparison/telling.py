@@ -12,7 +12,7 @@ from ftag_prune.comparison.moves import Comparison, Move, Resized
 from ftag_prune.comparison.release import Measured, Release
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.record import write_csv
-from ftag_prune.report import Section, Table, page
+from ftag_prune.report import Section, Table, page, with_error
 from ftag_prune.report import write as write_page
 
 __all__ = ["rows", "sections", "sentences", "write"]
@@ -56,6 +56,10 @@ def _row(move: Move) -> dict[str, Any]:
 
 def _error(number: Measured) -> float:
     return math.hypot(number.statistical, 0.0 if math.isnan(number.spread) else number.spread)
+
+
+def _with_error(number: Measured) -> str:
+    return with_error(number.rejection, _error(number))
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -107,13 +111,6 @@ def _what(number: Measured) -> str:
 def _point(number: Measured) -> str:
     asked = "" if math.isnan(number.asked) else f" to {number.asked:g} {number.unit}"
     return f"{number.task} {number.network} {number.strategy}{asked}"
-
-
-def _with_error(number: Measured) -> str:
-    if not math.isfinite(number.rejection):
-        return "no jet passes"
-    digits = 1 if number.rejection < 100 else 0
-    return f"{number.rejection:.{digits}f} ± {_error(number):.{digits}f}"
 
 
 def _unmatched(comparison: Comparison) -> list[str]:

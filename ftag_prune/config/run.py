@@ -74,6 +74,11 @@ class Run(Spec):
         return self.target == 0
 
     @property
+    def nodes(self) -> int:
+        """Nodes of the whole network, before anything is pruned."""
+        return sum(self.network.nodes.values())
+
+    @property
     def trunk(self) -> str:
         """Name of the training that this run shares with others; its own name if it does not."""
         if not self.stops:

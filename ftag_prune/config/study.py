@@ -19,7 +19,7 @@ from ftag_prune.config.sample import Sample
 from ftag_prune.config.strategy import Dense, Gated, Scratch, Strategy
 from ftag_prune.config.training import Training
 from ftag_prune.config.validation import Validation
-from ftag_prune.errors import nearest
+from ftag_prune.errors import ConfigError, nearest
 from ftag_prune.flavours import TASKS
 from ftag_prune.goal import Goal
 from ftag_prune.spec import Spec, load_yaml, validated
@@ -139,6 +139,15 @@ class Study(Spec):
             self._add(runs, grid)
         return tuple(runs.values())
 
+    def runs_of(self, task: str) -> tuple[Run, ...]:
+        """Points of one task; ConfigError if there are none."""
+        found = tuple(run for run in self.runs() if run.task == task)
+        if not found:
+            raise ConfigError(
+                f"study '{self.study}' has no run of the task '{task}'{nearest(task, self.tasks)}"
+            )
+        return found
+
     def _add(self, runs: dict[str, Run], grid: Grid) -> None:
         """Add the points of a grid that are not there yet."""
         for task, (label, network) in product(grid.tasks, grid.labelled.items()):
@@ -195,7 +204,7 @@ class Study(Spec):
         turns = _turns(runs)
         for task, turn in product(self.tasks, range(max(turns.values()) + 1)):
             mine = [run for run in runs if run.task == task and turns[run.name] == turn]
-            mine.sort(key=lambda run: -sum(run.network.nodes.values()))
+            mine.sort(key=lambda run: -run.nodes)
             first = sum(chunk.runs[0].task == task for chunk in chunks)
             for index, part in enumerate(self._jobs(task, mine), start=first):
                 name, seconds = f"{task}-{index:03d}", self.grid.checkpoint_seconds

@@ -13,7 +13,7 @@ __all__ = ["captions"]
 def captions(study: Study, task: Task) -> dict[str, str]:
     """What the reader of a figure has to know, by the figure's name."""
     point = f"{100 * task.working_point:g} %"
-    runs = [run for run in study.runs() if run.task == task.name]
+    runs = study.runs_of(task.name)
     network = network_name(largest(runs, study.grid.strategies[0]))
     texts = {
         "first": "Rejection of {background} at {point} efficiency for {signal} of taggers in two "

@@ -29,7 +29,6 @@ __all__ = [
     "label",
     "largest",
     "network_name",
-    "nodes_of",
     "percent",
     "texts",
 ]
@@ -76,7 +75,7 @@ class Drawing(NamedTuple):
                 f"figures: no run of '{strategy}' on network {network} with target {target}; there "
                 f"are {', '.join(sorted({f'{run.label} {run.target:g}' for run in mine}))}"
             )
-        best = max(wanted, key=lambda run: (nodes_of(run), run.target))
+        best = max(wanted, key=lambda run: (run.nodes, run.target))
         same = (best.label, best.target)
         return min(
             (run for run in wanted if (run.label, run.target) == same), key=lambda run: run.seed
@@ -119,11 +118,6 @@ def epochs_of(drawing: Drawing, run: Run) -> Epochs:
     return Epochs(columns, [row["phase"] for row in rows])
 
 
-def nodes_of(run: Run) -> int:
-    """Nodes of the whole network, before anything is pruned."""
-    return sum(run.network.nodes.values())
-
-
 def largest(runs: Sequence[Run], strategy: str) -> str:
     """Label of the network with the most nodes among those that a strategy prunes.
 
@@ -131,13 +125,13 @@ def largest(runs: Sequence[Run], strategy: str) -> str:
     strategies may have larger ones, of which such a figure could not show all lines.
     """
     mine = [run for run in runs if run.strategy == strategy]
-    return max(mine or runs, key=nodes_of).label
+    return max(mine or runs, key=lambda run: run.nodes).label
 
 
 def percent(run: Run) -> str:
     """Pruned fraction as a round number, if that is the same number of nodes."""
     exact = 100 * run.target
-    same = abs(exact - round(exact)) <= 50 / nodes_of(run)
+    same = abs(exact - round(exact)) <= 50 / run.nodes
     return f"{round(exact)} %" if same else f"{exact:.3g} %"
 
 

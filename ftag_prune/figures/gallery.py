@@ -37,7 +37,7 @@ def draw(
     some : the runs that are there, of a study that is not finished; a figure that cannot be drawn
         from these is left out, and the log says so
     """
-    runs = [run for run in study.runs() if run.task == task] if some is None else list(some)
+    runs = list(study.runs_of(task) if some is None else some)
     cells = read_cells(table)
     drawing = Drawing(study, task_in(cells, task), runs, cells, folder)
     saved = []
@@ -59,7 +59,7 @@ def names(study: Study, task: Task) -> tuple[str, ...]:
     """Names of the figures of a task, the headline first."""
     kinds = ["pruned", "strategies", "roc"] if len(study.grid.strategies) > 1 else ["pruned", "roc"]
     wanted = study.figures
-    runs = [run for run in study.runs() if run.task == task.name]
+    runs = study.runs_of(task.name)
     kinds = ["first", *kinds] if steps.in_two_steps(runs) else kinds
     kinds = kinds if wanted.taggers else []
     return (

@@ -17,7 +17,6 @@ from ftag_prune.figures.drawing import (
     Epochs,
     epochs_of,
     network_name,
-    nodes_of,
     texts,
 )
 from ftag_prune.pressure import Fixed, Ladder
@@ -46,7 +45,7 @@ def _runs(drawing: Drawing, wanted: Curves) -> dict[str, Run]:
         found = [
             drawing.run(strategy, network=network, target=target) for network in wanted.networks
         ]
-        return {f"{nodes_of(run):,} nodes": run for run in found}
+        return {f"{run.nodes:,} nodes": run for run in found}
     return {
         strategy: drawing.run(strategy, network=wanted.network, target=wanted.target)
         for strategy in wanted.strategies
@@ -84,7 +83,7 @@ def onset(drawing: Drawing, _name: str) -> Drawn:
         mine = [run for run in mine if math.isclose(run.target, largest)]
         points.append(_measured(drawing, strategy, mine))
         predicted = [_predicted(drawing, run) for run in _one_a_network(mine)]
-        nodes = np.array([nodes_of(run) for run in _one_a_network(mine)], float)
+        nodes = np.array([run.nodes for run in _one_a_network(mine)], float)
         if np.isfinite(predicted).any():
             lines.append(plots.Onsets(strategy, nodes, np.array(predicted)))
     text = texts(drawing, f"pruning starts: half of the wanted nodes are off ({100 * largest:g} %)")
@@ -120,7 +119,7 @@ def _measured(drawing: Drawing, strategy: str, runs: list[Run]) -> plots.Onsets:
     for first in _one_a_network(runs):
         same = [run for run in runs if run.label == first.label]
         found = [onset_of(epochs_of(drawing, run), run.target) for run in same]
-        nodes.append(float(nodes_of(first)))
+        nodes.append(float(first.nodes))
         means.append(float(np.mean(found)))
         spreads.append(_spread(found))
         last = max(last, float(first.training.epochs.gated))
@@ -145,7 +144,7 @@ def _predicted(drawing: Drawing, run: Run) -> float:
         return math.nan
     way = travel(how.gate.start_value, 1 - run.target, steepness=how.gate.steepness)
     rate, momentum = _gates_rate(run), optimiser.momentum
-    nodes, steps = nodes_of(run), drawing.steps(run)
+    nodes, steps = run.nodes, drawing.steps(run)
     if isinstance(how.pressure, Ladder):
         ladder = how.pressure
         return ladder_onset(
@@ -169,7 +168,7 @@ def _predicted(drawing: Drawing, run: Run) -> float:
 def _one_a_network(runs: list[Run]) -> list[Run]:
     """First run of each network, from the smallest to the largest."""
     first = {run.label: run for run in reversed(runs)}
-    return sorted(first.values(), key=nodes_of)
+    return sorted(first.values(), key=lambda run: run.nodes)
 
 
 def _rung(drawing: Drawing, strategies: tuple[str, ...]) -> float | None:
@@ -215,7 +214,7 @@ def _diluted(drawing: Drawing, run: Run) -> plots.Diluted:
     if isinstance(how, Gated) and how.gate.kind == "sigmoid" and isinstance(how.pressure, Fixed):
         slope = how.gate.steepness * how.gate.start_value * (1 - how.gate.start_value)
         time = tau(
-            nodes=nodes_of(run),
+            nodes=run.nodes,
             rate=_gates_rate(run),
             pressure=how.pressure.value,
             slope_squared=slope**2,
@@ -224,7 +223,7 @@ def _diluted(drawing: Drawing, run: Run) -> plots.Diluted:
     steps = drawing.steps(run) * (np.arange(len(found["epoch"])) + 0.5)
     first = (getattr(how, "gate", None).start_value - (1 - run.target)) ** 2  # type: ignore[union-attr]
     return plots.Diluted(
-        f"{nodes_of(run):,} nodes",
+        f"{run.nodes:,} nodes",
         found["epoch"],
         found["pruning_loss"],
         first * np.exp(-steps / time),

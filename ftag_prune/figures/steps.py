@@ -12,6 +12,7 @@ from ftag_prune import plots
 from ftag_prune.architecture import TwoStep
 from ftag_prune.config import Run
 from ftag_prune.figures.drawing import Drawing, Drawn, label, percent
+from ftag_prune.metrics import ratio_spread, rejection
 from ftag_prune.summary import Cell, Scores, groups_of, ratio_to_dense, scores_of
 
 __all__ = ["first_step", "in_two_steps"]
@@ -90,21 +91,32 @@ def _point(drawing: Drawing, group: list[Run], base: list[Run], background: str)
         efficiencies=[task.working_point],
         rng=np.random.default_rng([1, round(1000 * _first(group[0]))]),
     )
-    cell, dense = _cell(drawing, group[0], background), _cell(drawing, base[0], background)
-    spread = 0.0 if group is base else _spread(cell, dense)
+    spread = 0.0 if group is base else _spread(drawing, mine, theirs, background)
     return _Point(
-        _first(group[0]), cell, float(found.ratio[0]), math.hypot(float(found.error[0]), spread)
+        _first(group[0]),
+        _cell(drawing, group[0], background),
+        float(found.ratio[0]),
+        math.hypot(float(found.error[0]), spread),
     )
 
 
-def _spread(cell: Cell, dense: Cell) -> float:
-    """Error of the ratio from the spread over trainings, which are not the same in both."""
-    parts = [one.spread / one.rejection for one in (cell, dense) if one.rejection < math.inf]
-    known = [part for part in parts if not math.isnan(part)]
-    return math.hypot(*known) if known else 0.0
+def _spread(drawing: Drawing, mine: Scores, theirs: Scores, background: str) -> float:
+    """Error of the ratio from the spread over trainings; 0 of a single one, which has none."""
+    spread = ratio_spread(*(_rejections(drawing, one, background) for one in (mine, theirs)))
+    return 0.0 if math.isnan(spread) else spread
 
 
-def _scores(drawing: Drawing, group: list[Run]) -> Scores | None:
+def _rejections(drawing: Drawing, scores: Scores, background: str) -> list[float]:
+    """Of each training, at the headline working point."""
+    task = drawing.task
+    signal, other = (scores.label == task.classes.index(one) for one in (task.signal, background))
+    return [
+        rejection(value[signal], value[other], efficiency=task.working_point).value
+        for value in scores.value
+    ]
+
+
+def _scores(drawing: Drawing, group: list[Run]) -> Scores:
     return scores_of(group, drawing.folder, drawing.task, drawing.task.discriminants[0])
 
 

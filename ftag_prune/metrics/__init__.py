@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ftag_prune.metrics.areas import Area, auc
 from ftag_prune.metrics.calibrations import Calibration, calibration
-from ftag_prune.metrics.comparisons import Combined, PairedRatio, combine, paired_ratio
+from ftag_prune.metrics.comparisons import (
+    Combined,
+    PairedRatio,
+    combine,
+    paired_ratio,
+    ratio_spread,
+)
 from ftag_prune.metrics.confusions import Confusion, confusion
 from ftag_prune.metrics.cuts import WorkingPoint, working_points
 from ftag_prune.metrics.decisions import Equivalence, McNemar, equivalence, mcnemar
@@ -39,6 +45,7 @@ __all__ = [
     "mcnemar",
     "paired_ratio",
     "profile",
+    "ratio_spread",
     "rejection",
     "roc",
     "scan_fractions",

@@ -21,7 +21,7 @@ from ftag_prune.metrics.ranking import (
 )
 from ftag_prune.metrics.replicas import draw, rejections, resample
 
-__all__ = ["Combined", "PairedRatio", "combine", "paired_ratio"]
+__all__ = ["Combined", "PairedRatio", "combine", "paired_ratio", "ratio_spread"]
 
 _INTERVAL = (0.16, 0.84)
 _Taggers: TypeAlias = Sequence[Sequence[Ranking]]  # the seeds of a and of b
@@ -120,6 +120,33 @@ def combine(values: Sequence[float] | Array, errors: Sequence[float] | Array) ->
         )
     spread = float(_deviation(x)) / len(x) ** 0.5 if len(x) > 1 else np.nan
     return Combined(float(x.mean()), float(sigma.mean()), spread, len(x))
+
+
+def ratio_spread(values: Sequence[float] | Array, others: Sequence[float] | Array) -> float:
+    """Standard error of the ratio of two means over trainings, of what differs between these.
+
+    Pair by pair if there are as many of both, for those of one seed have their batches in common;
+    else from the relative errors of the two means. The number of jets is not in it.
+
+    Parameters
+    ----------
+    values, others : (n,), (m,)
+        Rejections, say, of the trainings of two taggers, each in the order of its seeds.
+
+    Returns
+    -------
+    float
+        nan if one is a single training, which cannot know it; inf if a value is infinite.
+    """
+    x, y = np.asarray(values, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    if min(len(x), len(y)) < 2:
+        return float(np.nan)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return float(np.inf)
+    if len(x) == len(y):
+        return float(np.std(x / y, ddof=1) / np.sqrt(len(x)))
+    parts = [np.std(one, ddof=1) / one.mean() / np.sqrt(len(one)) for one in (x, y)]
+    return float(x.mean() / y.mean() * np.hypot(*parts))
 
 
 def _paired(a: ArrayLike, b: ArrayLike, weight: ArrayLike | None, kind: str) -> tuple[Jets, Jets]:

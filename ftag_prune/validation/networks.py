@@ -11,11 +11,11 @@ import numpy as np
 
 from ftag_prune.config import Validation
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.metrics import Combined, combine, rejection
+from ftag_prune.metrics import Combined, combine, ratio_spread, rejection
 from ftag_prune.model import load_model
 from ftag_prune.tensors import load
 from ftag_prune.validation.answer import Candidate, Kept
-from ftag_prune.validation.heldout import Array, HeldOut
+from ftag_prune.validation.heldout import HeldOut
 from ftag_prune.validation.latency import Latency, latency
 from ftag_prune.validation.runs import Group
 from ftag_prune.validation.taggers import Tagger, of_group, ratio
@@ -93,7 +93,7 @@ def measured(
     """
     best = best_dense(groups)
     dense = {
-        group.run.label: of_group(group, jets, name=names[group.run.name])
+        group.run.label: _judged(group, jets, names[group.run.name])
         for group in groups
         if group.run.dense
     }
@@ -102,26 +102,44 @@ def measured(
     found = []
     for group in groups:
         name = names[group.run.name]
-        mine = dense[group.run.label] if group.run.dense else of_group(group, jets, name=name)
+        mine = dense[group.run.label] if group.run.dense else _judged(group, jets, name)
         own = dense.get(group.run.label)
         found.append(_one(group, mine, jets, options, rng=rng, of_best=of_best, of_own=own))
     return found
 
 
+class _Judged(NamedTuple):
+    """A tagger, and its rejections at the working point of the headline, by background."""
+
+    tagger: Tagger
+    rejections: dict[str, _Rejections]
+
+
+class _Rejections(NamedTuple):
+    """Of one background, each training for itself; and their errors."""
+
+    value: list[float]
+    error: list[float]
+
+
+def _judged(group: Group, jets: HeldOut, name: str) -> _Judged:
+    tagger = of_group(group, jets, name=name)
+    return _Judged(tagger, {one: _rejections(tagger, jets, one) for one in jets.task.backgrounds})
+
+
 def _one(
     group: Group,
-    mine: Tagger,
+    mine: _Judged,
     jets: HeldOut,
     options: Validation,
     *,
     rng: np.random.Generator,
-    of_best: Tagger | None,
-    of_own: Tagger | None,
+    of_best: _Judged | None,
+    of_own: _Judged | None,
 ) -> Measured:
     best = tuple(_kept(mine, of_best, jets, options, rng))
-    same = of_own is not None and of_best is not None and of_own.name == of_best.name
     return Measured(
-        name=mine.name,
+        name=mine.tagger.name,
         run=group.chosen.run.name,
         network=group.run.label,
         strategy="dense" if group.run.dense else group.run.strategy,
@@ -133,12 +151,9 @@ def _one(
         validation_loss=group.validation_loss,
         trainings=len(group.members),
         latency=_latency(group, jets) if options.latency else (),
-        rejections=tuple(
-            combine(*zip(*_rejections(mine, jets, name), strict=True))
-            for name in jets.task.backgrounds
-        ),
+        rejections=tuple(combine(*mine.rejections[name]) for name in jets.task.backgrounds),
         of_best=best,
-        of_own=best if same else tuple(_kept(mine, of_own, jets, options, rng)),
+        of_own=best if of_own is of_best else tuple(_kept(mine, of_own, jets, options, rng)),
     )
 
 
@@ -152,8 +167,7 @@ def _latency(group: Group, jets: HeldOut) -> tuple[Latency, ...]:
         return ()
 
 
-def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[float, float]]:
-    """Rejection and error of each training, at the working point of the headline."""
+def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> _Rejections:
     classes = jets.task.classes
     signal = jets.label == classes.index(jets.task.signal)
     other = jets.label == classes.index(background)
@@ -161,37 +175,27 @@ def _rejections(tagger: Tagger, jets: HeldOut, background: str) -> list[tuple[fl
         rejection(value[signal], value[other], efficiency=jets.task.working_point)
         for value in tagger.value
     ]
-    return [(one.value, one.error) for one in found]
+    return _Rejections([one.value for one in found], [one.error for one in found])
 
 
 def _kept(
-    mine: Tagger, other: Tagger | None, jets: HeldOut, options: Validation, rng: np.random.Generator
+    mine: _Judged,
+    other: _Judged | None,
+    jets: HeldOut,
+    options: Validation,
+    rng: np.random.Generator,
 ) -> Iterator[Kept]:
     """What is kept of another tagger, of each background that matters."""
     if other is None:
         return
     for name in deciding(jets, options):
         points = [jets.task.working_point]
-        found = ratio(mine, other, jets, name, points, replicas=options.replicas, rng=rng)
-        both = ([value for value, _ in _rejections(one, jets, name)] for one in (mine, other))
-        spread = 0.0 if mine.name == other.name else _spread(*map(np.array, both))
-        trainings = min(len(mine.value), len(other.value))
+        both = mine.tagger, other.tagger
+        found = ratio(*both, jets, name, points, replicas=options.replicas, rng=rng)
+        values = [one.rejections[name].value for one in (mine, other)]
+        spread = 0.0 if mine is other else ratio_spread(*values)
+        trainings = min(map(len, values))
         yield Kept(name, float(found.ratio[0]), float(found.error[0]), spread, trainings)
-
-
-def _spread(mine: Array, other: Array) -> float:
-    """Standard error of the ratio of two means over trainings; nan if one is a single training.
-
-    Pair by pair if there are as many, for those of one seed have their batches in common.
-    """
-    if min(len(mine), len(other)) < 2:
-        return math.nan
-    if not (np.isfinite(mine).all() and np.isfinite(other).all()):
-        return math.inf
-    if len(mine) == len(other):
-        return float(np.std(mine / other, ddof=1)) / math.sqrt(len(mine))
-    parts = [float(np.std(one, ddof=1) / one.mean()) / len(one) ** 0.5 for one in (mine, other)]
-    return float(mine.mean() / other.mean()) * float(np.hypot(*parts))
 
 
 def candidate(one: Measured, kept: Sequence[Kept], options: Validation) -> Candidate:

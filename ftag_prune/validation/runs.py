@@ -9,17 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.figures.drawing import network_name, percent
-from ftag_prune.flavours import Task, score_name
 from ftag_prune.record import checksum, read_csv, read_json
 from ftag_prune.spec import validated
-from ftag_prune.summary import groups_of
+from ftag_prune.summary import groups_of, read_scored
 from ftag_prune.validation.heldout import HeldOut
 
 __all__ = ["Finished", "Group", "group_runs", "probability_of", "read_run", "titles"]
@@ -144,23 +142,11 @@ def _title(group: Group, *, named: bool) -> str:
 
 def probability_of(one: Finished, jets: HeldOut) -> npt.NDArray[np.float64]:
     """Probabilities (jets, classes) of the test jets; FtagPruneError if it scored others."""
-    path, task = one.folder / "scores.h5", jets.task
-    try:
-        with h5py.File(path) as file:
-            table = file["jets"][:]
-    except (OSError, KeyError) as broken:
-        raise FtagPruneError(f"{path}: no scores of a run ({broken})") from None
-    if not np.array_equal(table["event"], jets.event):
+    path = one.folder / "scores.h5"
+    scored = read_scored(path, one.run.name, jets.task)
+    if not np.array_equal(scored.event, jets.event):
         raise FtagPruneError(f"{path}: holds other jets than {jets.path}; evaluate the run again")
-    return _columns(path, table, one.run.name, task)
-
-
-def _columns(path: Path, table: Any, model: str, task: Task) -> npt.NDArray[np.float64]:
-    names = [score_name(model, name) for name in task.classes]
-    lost = [name for name in names if name not in table.dtype.names]
-    if lost:
-        raise FtagPruneError(f"{path}: has no scores '{lost[0]}'; evaluate the run again")
-    found = np.stack([table[name] for name in names], axis=1).astype(np.float64)
+    found: npt.NDArray[np.float64] = scored.probability[0].astype(np.float64)
     if missing := int((~np.isfinite(found)).any(axis=1).sum()):
         raise FtagPruneError(f"{path}: {missing} of {len(found)} jets have a score that is none")
     return found

@@ -57,9 +57,7 @@ def validate_study(
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
     """Validate all runs of one task of a finished study in `folder`; see `validate_runs`."""
-    runs = [folder / "runs" / run.name for run in study.runs() if run.task == task]
-    if not runs:
-        raise FtagPruneError(f"study '{study.study}' has no run of the task '{task}'")
+    runs = [folder / "runs" / run.name for run in study.runs_of(task)]
     return validate_runs(
         folder / "jets" / task,
         runs,

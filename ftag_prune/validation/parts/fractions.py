@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftag_prune.metrics import discriminant, rejection, scan_fractions
-from ftag_prune.report import Table
+from ftag_prune.report import Table, with_error
 from ftag_prune.validation.heldout import HeldOut
 from ftag_prune.validation.part import Part, at_efficiency, finite
 from ftag_prune.validation.taggers import Tagger
@@ -111,7 +111,7 @@ def _table(found: Sequence[Mixture], jets: HeldOut) -> Table:
                 one.tagger,
                 one.how,
                 *(f"{one.fractions[name]:g}" for name in names),
-                *(_with_error(*one.rejections[name]) for name in names),
+                *(_shown(*one.rejections[name]) for name in names),
                 _gain(one, default[one.tagger]),
             ]
             for one in found
@@ -119,11 +119,8 @@ def _table(found: Sequence[Mixture], jets: HeldOut) -> Table:
     )
 
 
-def _with_error(value: float, error: float) -> str | None:
-    if not math.isfinite(value):
-        return None
-    digits = 1 if value < 100 else 0
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+def _shown(value: float, error: float) -> str | None:
+    return with_error(value, error) if math.isfinite(value) else None
 
 
 def _gain(one: Mixture, default: Mixture) -> str | None:

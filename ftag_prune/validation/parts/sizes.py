@@ -13,7 +13,7 @@ from ftag_prune import plots
 from ftag_prune.figures.drawing import network_name
 from ftag_prune.flavours import FLAVOURS, Task
 from ftag_prune.plots.sizes import Quantity
-from ftag_prune.report import Table
+from ftag_prune.report import Table, with_error
 from ftag_prune.validation.answer import Kept
 from ftag_prune.validation.front import front
 from ftag_prune.validation.latency import BATCHES
@@ -194,7 +194,7 @@ def _row(one: Measured, kept: Sequence[str], *, timed: bool) -> list[str | float
         round(one.multiplications),
         *(_times(one) if timed else ()),
         round(one.validation_loss, 4),
-        *(_with_error(value.mean, value.total) for value in one.rejections),
+        *(with_error(value.mean, value.total) for value in one.rejections),
         *(_kept(_of(one.of_best, name)) for name in kept),
         *(_kept(_of(one.of_own, name)) for name in kept),
     ]
@@ -204,13 +204,6 @@ def _times(one: Measured) -> list[str | None]:
     if not one.latency:
         return [None for _ in BATCHES]
     return [f"{time.median:.3g} ({time.low:.3g} to {time.high:.3g})" for time in one.latency]
-
-
-def _with_error(value: float, error: float) -> str:
-    if not math.isfinite(value):
-        return "no jet passes"
-    digits = 1 if value < 100 else 0
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _kept(one: Kept | None) -> str | None:
