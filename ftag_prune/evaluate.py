@@ -17,7 +17,7 @@ from ftag_prune.flavours import Discriminant, Task, score_name, task_of
 from ftag_prune.metrics import auc, discriminant, roc
 from ftag_prune.model import load_model
 from ftag_prune.networks import Network
-from ftag_prune.record import atomic, checksum, read_json, write_json
+from ftag_prune.record import atomic, checksum, read_mapping, write_json
 from ftag_prune.tensors import Source, allowed_memory, description, load_within, unshuffled
 
 __all__ = ["EFFICIENCIES", "evaluate_runs", "probabilities", "score"]
@@ -123,7 +123,7 @@ def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, st
         jets, y = loaded(run.training.memory_share, model.about.inputs)
         found = probabilities(model.network, jets)
         _write_scores(mine / "scores.h5", test, run.name, task, found, origin=origin)
-        told = read_json(mine / "run.json")
+        told = read_mapping(mine / "run.json")
         measured = score(found, y, task)
         write_json(mine / "metrics.json", {**_facts(run), **origin, **_sizes(told), **measured})
         sums[run.name] = checksum(mine / "metrics.json")

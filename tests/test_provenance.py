@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
 from small_samples import content, small, write_root
@@ -155,7 +156,7 @@ def test_a_changed_result_says_so(results):
         ("a.json", "{}", "does not say where it comes from"),
         ("a.onnx", "no model", "cannot be read as ONNX"),
         ("a.h5", "no hdf5", "cannot be read as HDF5"),
-        ("provenance.json", "[]", "is missing"),
+        ("provenance.json", "[]", "wanted a mapping, found list"),
         ("provenance.json", '{"files": [3]}', "files"),
     ],
 )
@@ -356,3 +357,26 @@ def test_an_archive_is_whole_but_says_what_is_not_in_it(results, tmp_path):
 def test_other_folders_are_one_sentence(tmp_path):
     with pytest.raises(FtagPruneError, match="wanted the results of a study"):
         verify(tmp_path)
+
+
+# -- from anybody ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, "[" * 300 + "]" * 300])
+@pytest.mark.parametrize(
+    "name",
+    [f"runs/{RUN}/run.json", f"runs/{RUN}/spec.json", "study.json", "provenance.json"],
+)
+def test_what_is_nested_without_end_is_one_sentence(results, name, deep):
+    (results / name).write_text('{"spec": ' + deep + "}")
+    with pytest.raises(FtagPruneError, match=rf"{name}: not JSON \(nested more than 50 times\)"):
+        verify(results)
+    if name != "study.json":
+        with pytest.raises(FtagPruneError, match=rf"{name}: not JSON"):
+            origin_of(results / name)
+
+
+def test_an_attribute_that_is_nested_without_end_is_a_text(results):
+    with h5py.File(results / "jets/single_b/test.h5", "a") as file:
+        file.attrs["more"] = "[" * 300 + "]" * 300
+    assert origin_of(results / "jets/single_b/test.h5")["more"] == "[" * 300 + "]" * 300

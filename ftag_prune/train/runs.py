@@ -18,7 +18,7 @@ from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
 from ftag_prune.networks import INPUTS
 from ftag_prune.provenance import circumstances
-from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
+from ftag_prune.record import checksum, provenance, read_mapping, write_csv, write_json
 from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
 from ftag_prune.train.before import Before, before_of
 from ftag_prune.train.descent import left_behind
@@ -165,7 +165,7 @@ def quick_arithmetic() -> Iterator[None]:
 def _finished(folder: Path, identity: str) -> str | None:
     """Checksum of the model if the folder holds the results of this very run, unharmed."""
     try:
-        found = read_json(folder / "run.json")
+        found = read_mapping(folder / "run.json")
         model = checksum(folder / "model.pt")
     except (FtagPruneError, OSError):
         return None
