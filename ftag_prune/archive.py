@@ -42,6 +42,7 @@ _SUFFIXES = frozenset(
     {
         *(".json", ".yaml", ".yml", ".csv", ".tex", ".txt", ".md", ".rst"),
         *(".html", ".pdf", ".png", ".svg", ".pt", ".onnx"),
+        *(".cpp", ".h", ".tcl", ".sh", ".dat"),  # of firmware
     }
 )
 _NOT = frozenset({"checkpoint.pt"})
