@@ -27,8 +27,7 @@ from torch.nn.functional import cross_entropy
 from ftag_prune.architecture import Mlp
 from ftag_prune.networks import build
 from ftag_prune.schema import LAYOUT, as_numbers, jets_dtype, tracks_dtype
-from ftag_prune.tensors import Jets, Source, batches, load, load_within
-from ftag_prune.train.runs import quick_arithmetic
+from ftag_prune.tensors import Jets, Source, batches, load, load_within, one_thread
 
 INPUTS, SLOTS, TRACK_INPUTS, CLASSES, WIDTH = 45, 40, 12, 4, 256
 BLOCK = 10_000
@@ -121,7 +120,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to measure")
     options = parser.parse_args()
     print("file     batches from  jets/s  against mapped  with a step at width 256")
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder, quick_arithmetic():
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, one_thread(flush=True):
         for name in ("jets", "tracks"):
             path = Path(folder) / f"{name}.h5"
             number = write(path, options.megabytes, tracks=name == "tracks")

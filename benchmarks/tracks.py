@@ -284,11 +284,11 @@ def main() -> None:
     if asked.worker:
         worker(asked.worker)
         return
-    from ftag_prune.train.runs import quick_arithmetic
+    from ftag_prune.tensors import one_thread
 
     print(f"batches of {asked.batch} jets with {asked.slots} slots, one thread")
     print("network      filled who                parameters  ms a jet  salt / ours (quartiles)")
-    with quick_arithmetic():
+    with one_thread(flush=True):
         for kind in asked.kinds:
             for filled in asked.filled:
                 measured(asked, kind, filled)

@@ -23,8 +23,7 @@ from ftag_prune.gates import Budget
 from ftag_prune.goal import Goal
 from ftag_prune.networks import Network, build
 from ftag_prune.shadow import Shadow, gated, parts_of, prunable
-from ftag_prune.tensors import Jets, batches
-from ftag_prune.train.runs import quick_arithmetic
+from ftag_prune.tensors import Jets, batches, one_thread
 
 INPUTS, CLASSES, DEPTH = 45, 4, 3
 GOAL, TARGET = Goal(), 0.75
@@ -167,7 +166,7 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--batch", type=int, default=1024)
     options = parser.parse_args()
-    with quick_arithmetic():
+    with one_thread(flush=True):
         top = peak()
         print(f"matrix-multiply peak of this core: {top / 1e9:.0f} GFlop/s (float32)")
         print("width  step/ms  share of peak  bare products  gates cost")

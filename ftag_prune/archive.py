@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import re
 import stat
 import tempfile
@@ -26,7 +25,7 @@ from pydantic import Field
 
 from ftag_prune import __version__
 from ftag_prune.errors import ConfigError, FtagPruneError
-from ftag_prune.record import atomic, checksum
+from ftag_prune.record import atomic, checksum, parse_json
 from ftag_prune.spec import Spec, validated
 
 __all__ = ["LARGEST", "Packed", "archive", "unpack"]
@@ -43,6 +42,7 @@ _SUFFIXES = frozenset(
     {
         *(".json", ".yaml", ".yml", ".csv", ".tex", ".txt", ".md", ".rst"),
         *(".html", ".pdf", ".png", ".svg", ".pt", ".onnx"),
+        *(".cpp", ".h", ".tcl", ".sh", ".dat"),  # of firmware
     }
 )
 _NOT = frozenset({"checkpoint.pt"})
@@ -217,7 +217,7 @@ def _manifest(path: Path, file: zipfile.ZipFile) -> _Manifest:
         found = stream.read(_LARGEST_MANIFEST + 1)
     if len(found) > _LARGEST_MANIFEST:
         raise FtagPruneError(f"{path}: its {_MANIFEST} is larger than {_LARGEST_MANIFEST:,} bytes")
-    content: Any = json.loads(found)
+    content = parse_json(found)
     if not isinstance(content, dict):
         raise FtagPruneError(f"{path}: its {_MANIFEST} is no mapping")
     return validated(_Manifest, content, where=f"{path}, {_MANIFEST}")

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ftag_prune.errors import StoppedError
 from ftag_prune.process import Process, gone, myself
-from ftag_prune.record import beside
+from ftag_prune.record import beside, parse_json
 
 __all__ = ["BEAT", "STALE", "Claim", "Holder", "claimed", "holder"]
 
@@ -47,7 +47,7 @@ class Holder(NamedTuple):
 def holder(path: Path) -> Holder | None:
     """Holder of the claim that a file says; None if there is none, or if it is not yet written."""
     try:
-        told = json.loads(path.read_text())
+        told = parse_json(path.read_text())
         process = Process(*told["process"])
         return Holder(told["host"], process, told["job"], told["mark"], int(told["beat"]))
     except (OSError, ValueError, TypeError, KeyError):

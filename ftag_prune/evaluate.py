@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,15 @@ from ftag_prune.flavours import Discriminant, Task, score_name, task_of
 from ftag_prune.metrics import auc, discriminant, roc
 from ftag_prune.model import load_model
 from ftag_prune.networks import Network
-from ftag_prune.record import atomic, checksum, read_json, write_json
-from ftag_prune.tensors import Source, allowed_memory, description, load_within, unshuffled
+from ftag_prune.record import atomic, checksum, read_mapping, write_json
+from ftag_prune.tensors import (
+    Source,
+    allowed_memory,
+    description,
+    load_within,
+    one_thread,
+    unshuffled,
+)
 
 __all__ = ["EFFICIENCIES", "evaluate_runs", "probabilities", "score"]
 
@@ -108,26 +115,32 @@ def _finite(values: np.ndarray) -> list[float | None]:
 
 def evaluate_runs(runs: Iterable[Run], test: Path, folder: Path) -> dict[str, str]:
     """Write ``scores.h5`` and ``metrics.json`` of each run; returns the checksums of the latter."""
-    torch.set_num_threads(1)
 
     @cache
     def loaded(share: float, inputs: tuple[str, ...]) -> tuple[Source, np.ndarray]:
         jets = load_within(test, share * allowed_memory(), inputs=inputs)
         return jets, np.concatenate([batch.y.numpy() for batch in unshuffled(jets, _BATCH)])
 
-    sums: dict[str, str] = {}
-    for run in runs:
-        mine = folder / run.name
-        model, origin = load_model(mine / "model.pt"), _origin(mine / "model.pt", test)
-        task = task_of(model.about.task).among(model.about.classes)
-        jets, y = loaded(run.training.memory_share, model.about.inputs)
-        found = probabilities(model.network, jets)
-        _write_scores(mine / "scores.h5", test, run.name, task, found, origin=origin)
-        told = read_json(mine / "run.json")
-        measured = score(found, y, task)
-        write_json(mine / "metrics.json", {**_facts(run), **origin, **_sizes(told), **measured})
-        sums[run.name] = checksum(mine / "metrics.json")
-    return sums
+    with one_thread():
+        return {run.name: _evaluated(run, test, folder / run.name, loaded) for run in runs}
+
+
+def _evaluated(
+    run: Run,
+    test: Path,
+    mine: Path,
+    loaded: Callable[[float, tuple[str, ...]], tuple[Source, np.ndarray]],
+) -> str:
+    """Score and measure one run in its folder; the checksum of its metrics."""
+    model, origin = load_model(mine / "model.pt"), _origin(mine / "model.pt", test)
+    task = task_of(model.about.task).among(model.about.classes)
+    jets, y = loaded(run.training.memory_share, model.about.inputs)
+    found = probabilities(model.network, jets)
+    _write_scores(mine / "scores.h5", test, run.name, task, found, origin=origin)
+    told = read_mapping(mine / "run.json")
+    measured = score(found, y, task)
+    write_json(mine / "metrics.json", {**_facts(run), **origin, **_sizes(told), **measured})
+    return checksum(mine / "metrics.json")
 
 
 def _origin(model: Path, test: Path) -> dict[str, str]:

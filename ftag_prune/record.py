@@ -30,9 +30,11 @@ __all__ = [
     "checksum",
     "digest",
     "move",
+    "parse_json",
     "provenance",
     "read_csv",
     "read_json",
+    "read_mapping",
     "sweep",
     "temporaries",
     "write_csv",
@@ -41,6 +43,9 @@ __all__ = [
 
 # Seconds after which the temporary file of a writer that we cannot see is nobody's.
 _OLD = 24 * 3600.0
+
+# Mappings and lists of a JSON text inside one another; ours have a few.
+_DEEPEST = 50
 
 _PACKAGES = ("awkward", "h5py", "numpy", "torch", "uproot")
 
@@ -151,13 +156,43 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a missing or broken file is one sentence."""
+    """Read JSON; a missing or broken file is one sentence, also if it comes from anybody."""
     try:
-        return json.loads(path.read_text())
+        return parse_json(path.read_text())
     except FileNotFoundError:
         raise FtagPruneError(f"{path}: no such file") from None
     except ValueError as broken:
         raise FtagPruneError(f"{path}: not JSON ({broken})") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read JSON that holds a mapping; anything else is one sentence."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise FtagPruneError(f"{path}: wanted a mapping, found {type(found).__name__}")
+    return found
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Content of a JSON text of anybody; ValueError if it is none, or nested too deep to handle."""
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        content, deep = None, True
+    else:
+        deep = _depth(content) > _DEEPEST
+    if deep:
+        raise ValueError(f"nested more than {_DEEPEST} times")
+    return content
+
+
+def _depth(content: Any) -> int:
+    """How many mappings and lists stand inside one another."""
+    depth, inside = 0, [content]
+    while inside := [one for one in inside if isinstance(one, dict | list)]:
+        depth += 1
+        inside = [part for one in inside for part in (one.values() if type(one) is dict else one)]
+    return depth
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

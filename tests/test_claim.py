@@ -168,3 +168,9 @@ def test_a_disk_without_room_for_a_claim_keeps_none(tmp_path, monkeypatch):
     with named, claimed(tmp_path / "claim", wait=impatient):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"process": 1}'])
+def test_a_claim_that_cannot_be_read_has_no_holder(tmp_path, text):
+    (tmp_path / "claim").write_text(text)
+    assert holder(tmp_path / "claim") is None

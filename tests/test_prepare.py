@@ -23,6 +23,7 @@ from ftag_prune.cli import progress
 from ftag_prune.config import Resample, Sample, Split, Unbalanced, Weights
 from ftag_prune.errors import ConfigError, FtagPruneError, SampleError
 from ftag_prune.flavours import TASKS
+from ftag_prune.prepare import content as content_module
 from ftag_prune.prepare import moments as moments_module
 from ftag_prune.prepare import prepare, write
 from ftag_prune.prepare.balance import balance, scaled
@@ -213,26 +214,74 @@ def test_all_formats_give_the_same_jets(tmp_path_factory, described, write, step
     for first, second in zip(opened(root).values(), opened(other).values(), strict=True):
         for name in ("jets", "tracks"):
             assert first[name][:].tobytes() == second[name][:].tobytes()
+    assert root.fingerprint == other.fingerprint
 
 
-def test_the_fingerprint_knows_the_content_and_not_the_place(made, tmp_path):
-    _, path, done = made
-    copy = tmp_path / "copy.root"
-    copy.write_bytes(path.read_bytes())
+def test_jets_made_and_prepared_separately_have_the_same_fingerprint(made, tmp_path):
+    sample, path, done = made
+    again = write_root(tmp_path / "again.root", sample)
+    os.utime(again, (1, 1))
+    assert checksum(again) != checksum(path)
+    options = {"constituents": True, "workers": 2, "piece": 250}
+    other = prepare(card(files=["elsewhere.root"]), [again], tmp_path / "out", **options)
+    assert other.fingerprint == done.fingerprint
+    sources = [json.loads(opened(one)["train"].attrs["sources"]) for one in (done, other)]
+    assert sources[0] != sources[1], "what they were made from stays recorded"
 
-    def fingerprint(described=None, files=(copy,), **options):
+
+def changed(sample, number, name, value):
+    """The sample with another value in one jet."""
+    values = sample.jets[name].copy()
+    values[number] = value
+    return sample._replace(jets={**sample.jets, name: values})
+
+
+def test_other_jets_have_another_fingerprint(made, tmp_path):
+    sample, path, done = made
+
+    def fingerprint(described=None, files=(path,), **options):
         chosen = {"constituents": True, **options}
         return prepare(described or card(), files, tmp_path / "out", **chosen).fingerprint
 
-    assert fingerprint() == done.fingerprint
-    assert fingerprint(card(files=["elsewhere.root"])) == done.fingerprint
+    jet = by_hand(sample)["test"][-1]
+    mass = changed(sample, jet, "sv_mass", 1234.5)
     others = [
         fingerprint(card(select__pt="pt > 21")),
+        fingerprint(card(inputs__jets=["sv_mass", "log_pt", "best"])),
         fingerprint(constituents=False),
         fingerprint(split=Split(train=5, val=2, test=3)),
-        fingerprint(files=(copy, write_root(tmp_path / "more.root", small(50)))),
+        fingerprint(files=(path, write_root(tmp_path / "more.root", small(50)))),
+        fingerprint(files=(write_root(tmp_path / "mass.root", mass),)),
     ]
-    assert len({done.fingerprint, *others}) == 5
+    assert len({done.fingerprint, *others}) == 7
+
+
+def test_every_byte_of_the_jets_and_tracks_is_in_the_fingerprint(made, tmp_path, monkeypatch):
+    """Blocks end in the middle of records, and of the last one nothing is lost."""
+    monkeypatch.setattr("ftag_prune.prepare.content.BLOCK", 97)
+    kinds = {"jets": np.dtype([("x", "f4"), ("label", "i1")]), "tracks": np.dtype([("y", "f4")])}
+    path = tmp_path / "target"
+    target = write.create(path, path, kinds, rows=40, tracks=card().constituents.maximum)
+
+    def fingerprint(**options):
+        return content_module.fingerprint(map, card(), [target._replace(**options)], kinds)
+
+    size = {name: kinds[name].itemsize for name in kinds}
+    size["tracks"] *= card().constituents.maximum
+    before, seen = fingerprint(), set()
+    for name, first in (("jets", target.jets), ("tracks", target.tracks)):
+        for at in range(first, first + 40 * size[name]):
+            with path.open("r+b") as file:
+                file.seek(at)
+                old = file.read(1)
+                file.seek(at)
+                file.write(bytes([old[0] ^ 1]))
+                file.flush()
+                seen.add(fingerprint())
+                file.seek(at)
+                file.write(old)
+    assert len(seen - {before}) == 40 * sum(size.values())
+    assert fingerprint() == before != fingerprint(rows=39)
 
 
 def test_progress_counts_the_jets(made, tmp_path):

@@ -8,14 +8,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
 from small_samples import content, small, write_root
 from typer.testing import CliRunner
 
 from ftag_prune import __version__
+from ftag_prune.archive import archive as pack
+from ftag_prune.archive import unpack
 from ftag_prune.cli import app
 from ftag_prune.errors import FtagPruneError
+from ftag_prune.firmware import FirmwareReport
 from ftag_prune.provenance import origin_of, recorded, verify
 from ftag_prune.provenance.circumstances import git_state
 from ftag_prune.record import checksum, read_json, write_json
@@ -155,7 +159,7 @@ def test_a_changed_result_says_so(results):
         ("a.json", "{}", "does not say where it comes from"),
         ("a.onnx", "no model", "cannot be read as ONNX"),
         ("a.h5", "no hdf5", "cannot be read as HDF5"),
-        ("provenance.json", "[]", "is missing"),
+        ("provenance.json", "[]", "wanted a mapping, found list"),
         ("provenance.json", '{"files": [3]}', "files"),
     ],
 )
@@ -356,3 +360,52 @@ def test_an_archive_is_whole_but_says_what_is_not_in_it(results, tmp_path):
 def test_other_folders_are_one_sentence(tmp_path):
     with pytest.raises(FtagPruneError, match="wanted the results of a study"):
         verify(tmp_path)
+
+
+def test_a_project_of_firmware_tells_its_model_and_what_was_asked(results, monkeypatch):
+    """Its own tests make a real one; here it is a file, for it needs a compiler."""
+
+    def project(_model, out, *, jets, precision, reuse, part):
+        (out / "firmware").mkdir(parents=True)
+        (out / "firmware/tagger.cpp").write_text(f"{part} {jets}")
+        return FirmwareReport(out, precision, (reuse,), 1, True, 0.0, 0.0, 1.0, 0.0)
+
+    monkeypatch.setattr("ftag_prune.firmware.to_firmware", project)
+    jets, run, out = results / "jets/single_b/test.h5", results / "runs" / RUN, results / "firmware"
+    code, text = call("firmware", run, out, "--jets", jets, "--reuse", "4", "--part", "mine")
+    assert code == 0, text
+    told = origin_of(out)
+    assert told["spec"] == {"precision": "ap_fixed<16,6>", "reuse": 4, "part": "mine"}
+    assert {Path(one["path"]).name for one in told["made_from"]} == {
+        *("model.pt", "run.json", "test.h5"),
+    }
+    assert [one["path"] for one in told["files"]] == ["firmware/tagger.cpp"]
+    assert verify(results).wrong == ()
+    pack(results, results.with_suffix(".zip"))
+    unpack(results.with_suffix(".zip"), results.with_name("elsewhere"))
+    assert verify(results.with_name("elsewhere")).wrong == ()
+    (out / "firmware/tagger.cpp").write_text("another")
+    assert verify(results).wrong == ("firmware/firmware/tagger.cpp: has changed since it was made",)
+
+
+# -- from anybody ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, "[" * 300 + "]" * 300])
+@pytest.mark.parametrize(
+    "name",
+    [f"runs/{RUN}/run.json", f"runs/{RUN}/spec.json", "study.json", "provenance.json"],
+)
+def test_what_is_nested_without_end_is_one_sentence(results, name, deep):
+    (results / name).write_text('{"spec": ' + deep + "}")
+    with pytest.raises(FtagPruneError, match=rf"{name}: not JSON \(nested more than 50 times\)"):
+        verify(results)
+    if name != "study.json":
+        with pytest.raises(FtagPruneError, match=rf"{name}: not JSON"):
+            origin_of(results / name)
+
+
+def test_an_attribute_that_is_nested_without_end_is_a_text(results):
+    with h5py.File(results / "jets/single_b/test.h5", "a") as file:
+        file.attrs["more"] = "[" * 300 + "]" * 300
+    assert origin_of(results / "jets/single_b/test.h5")["more"] == "[" * 300 + "]" * 300

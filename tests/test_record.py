@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ftag_prune.record import (
     digest,
     provenance,
     read_json,
+    read_mapping,
     temporaries,
     write_csv,
     write_json,
@@ -125,13 +127,40 @@ def test_json_refuses_what_json_cannot_say(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("text", "sentence"), [(None, "no such file"), ("{", "not JSON")])
+DEEP = "not JSON (nested more than 50 times)"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "no such file"),
+        ("{", "not JSON"),
+        ("[" * 100_000, re.escape(DEEP)),
+        ("[" * 51 + "]" * 51, re.escape(DEEP)),
+        ('{"a":' * 900 + "1" + "}" * 900, re.escape(DEEP)),
+    ],
+)
 def test_broken_json_is_one_sentence(tmp_path, text, sentence):
     path = tmp_path / "a.json"
     if text is not None:
         path.write_text(text)
     with pytest.raises(FtagPruneError, match=sentence):
         read_json(path)
+
+
+def test_json_as_deep_as_anybody_needs(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 49 + '{"a": 1}' + "]" * 49)
+    assert read_json(tmp_path / "a.json")[0] != 1
+
+
+@pytest.mark.parametrize(("text", "found"), [("[]", "list"), ("1", "int"), ("null", "NoneType")])
+def test_a_mapping_is_one(tmp_path, text, found):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1}')
+    assert read_mapping(path) == {"a": 1}
+    path.write_text(text)
+    with pytest.raises(FtagPruneError, match=f"a.json: wanted a mapping, found {found}"):
+        read_mapping(path)
 
 
 def test_csv_has_a_header_and_a_line_a_row(tmp_path):

@@ -104,6 +104,26 @@ def test_the_description_tells_what_the_columns_mean(prepared):
     assert found.mean[0] == pytest.approx(train[:, 0].mean().item())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("classes", "b, c"),
+        ("counts", "[" * 100_000),
+        ("inputs", 3),
+        ("inputs", "3"),
+        ("mean", 1.0),
+        ("track_std", 1.0),
+    ],
+)
+def test_attributes_that_are_none_of_ours_are_one_sentence(prepared, tmp_path, name, value):
+    path = tmp_path / "odd.h5"
+    path.write_bytes(prepared[1].val.read_bytes())
+    with h5py.File(path, "a", libver=("v108", "latest")) as file:
+        file.attrs[name] = value
+    with pytest.raises(SampleError, match=r"odd.h5: attributes that are none of ours \("):
+        description(path)
+
+
 @pytest.mark.parametrize("reader", [load, description])
 def test_other_files_are_one_sentence(reader, prepared, tmp_path):
     with pytest.raises(SampleError, match=r"none.h5: no such file"):

@@ -344,6 +344,8 @@ def test_finished_runs_are_skipped_and_damaged_ones_are_not(prepared, tmp_path):
     second = train_runs(runs, prepared, out)
     assert [one.skipped for one in second] == [False, True]
     assert first[0].model_checksum == second[0].model_checksum
+    (out / "two" / "run.json").write_text("[]")
+    assert [one.skipped for one in train_runs(runs, prepared, out)] == [True, False]
     changed = [a_run(name="one"), a_run(name="two", seed=3)]
     assert [one.skipped for one in train_runs(changed, prepared, out)] == [True, False]
 

@@ -116,9 +116,13 @@ def firmware(
     """Convert the model in the folder RUN to an hls4ml project OUT, and emulate it on jets."""
     from ftag_prune.firmware import to_firmware
     from ftag_prune.model import load_model
+    from ftag_prune.provenance import recorded
 
     model = load_model(run / "model.pt")
-    made = to_firmware(model, out, jets=jets, precision=precision, reuse=reuse, part=part)
+    inputs = [run / "model.pt", run / "run.json", *([] if jets is None else [jets])]
+    asked = {"precision": precision, "reuse": reuse, "part": part}
+    with recorded(out, inputs, spec=asked):
+        made = to_firmware(model, out, jets=jets, precision=precision, reuse=reuse, part=part)
     kind = "real" if made.real else "random"
     say(
         f"{made.folder}: on {made.jets:,} {kind} jets, {made.precision} and float32 differ by "

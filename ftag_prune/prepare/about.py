@@ -15,10 +15,10 @@ from ftag_prune.prepare.spectra import edges_of, limits, spectra
 from ftag_prune.prepare.spool import Training
 from ftag_prune.prepare.weigh import Balanced
 from ftag_prune.prepare.write import Target
-from ftag_prune.record import digest, provenance
+from ftag_prune.record import provenance
 from ftag_prune.schema import LAYOUT, Card
 
-__all__ = ["Choice", "Origin", "figures", "inputs", "origin"]
+__all__ = ["Choice", "figures", "inputs", "origin"]
 
 _NO_NUMBER = "the jet itself, by its values in {}: jets of one event may be in different files"
 
@@ -31,13 +31,6 @@ class Choice(NamedTuple):
     constituents: bool
 
 
-class Origin(NamedTuple):
-    """Attributes that say where the jets come from, and the digest of what they depend on."""
-
-    attributes: Mapping[str, Any]
-    fingerprint: str
-
-
 def origin(
     card: Card,
     choice: Choice,
@@ -45,37 +38,31 @@ def origin(
     *,
     skipped: Mapping[str, str],
     counts: Counts,
-) -> Origin:
-    """Card, sources, choices, counts and versions.
+) -> dict[str, Any]:
+    """Attributes that say where the jets come from: card, sources, choices, counts and versions.
 
     Parameters
     ----------
     skipped : files that could not be read, and why
     """
     task = card.about
-    identity = {
+    return {
         "layout": LAYOUT,
         "card": card.model_dump(mode="json", exclude={"files"}),
-        "sources": [{k: v for k, v in one.items() if k != "path"} for one in sources],
+        "sources": list(sources),
+        "skipped": dict(skipped),
         "split": {**choice.split.told(), "number": _number(card)},
         "balance": choice.balance.model_dump(mode="json"),
         "constituents": choice.constituents,
-        "version": __version__,
-    }
-    found = {
-        **identity,
-        "sources": list(sources),
-        "skipped": dict(skipped),
-        "fingerprint": digest(identity),
         "task": card.task,
         "classes": list(task.classes),
         "inputs": list(card.inputs.jets),
         "references": {name: list(scores) for name, scores in card.references.items()},
         "units": card.units,
         "counts": counts._asdict(),
+        "version": __version__,
         "provenance": provenance(),
     }
-    return Origin(found, digest(identity))
 
 
 def _number(card: Card) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from ftag_prune.config import Balance, Split, Weights
 from ftag_prune.errors import ConfigError, SampleError
 from ftag_prune.prepare.about import Choice, figures, inputs, origin
+from ftag_prune.prepare.content import fingerprint
 from ftag_prune.prepare.count import SPLITS, Counts, Tally, check
 from ftag_prune.prepare.fill import Filling, Job, fill
 from ftag_prune.prepare.piece import Failed, Piece, Work, described, pieces
@@ -257,9 +258,10 @@ def _write(
         made = origin(card, choice, sources, skipped=sample.skipped, counts=counts)
         spread = figures(card, choice.balance, sample.training, balanced, counts=counts)
         seen = inputs(card, targets[0], kinds, where=sample.where)
+        mark = fingerprint(run, card, targets, kinds)
         for target in targets:
-            describe(target, {**made.attributes, **spread, **seen})
-    return Prepared(train, val, test, counts, made.fingerprint)
+            describe(target, {**made, **spread, **seen, "fingerprint": mark})
+    return Prepared(train, val, test, counts, mark)
 
 
 def _identity(work: Work, path: Place) -> dict[str, Any]:

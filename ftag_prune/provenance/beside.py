@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from ftag_prune.provenance.circumstances import circumstances
-from ftag_prune.record import checksum, provenance, read_json, write_json
+from ftag_prune.record import checksum, provenance, read_mapping, write_json
 from ftag_prune.spec import Spec, validated
 
 __all__ = ["NAME", "Known", "Told", "beside", "read_beside", "recorded", "seen"]
@@ -43,8 +43,7 @@ class Told(Spec):
 
 def read_beside(path: Path) -> Told:
     """Content of a file beside a result; it may come from anybody."""
-    content = read_json(path)
-    return validated(Told, content if isinstance(content, dict) else {}, where=str(path))
+    return validated(Told, read_mapping(path), where=str(path))
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.provenance.beside import NAME, Known, beside, read_beside, seen
 from ftag_prune.read.hdf5 import open_hdf5
-from ftag_prune.record import checksum, read_json
+from ftag_prune.record import checksum, parse_json, read_json, read_mapping
 
 __all__ = ["attributes", "origin_of"]
 
@@ -72,7 +70,7 @@ def _of_run(path: Path) -> dict[str, Any]:
     folder = path if path.is_dir() else path.parent
     if not (folder / "run.json").is_file() or not (folder / "spec.json").is_file():
         return {}
-    spec, told = _mapping(folder / "spec.json"), _mapping(folder / "run.json")
+    spec, told = read_mapping(folder / "spec.json"), read_mapping(folder / "run.json")
     found: dict[str, Any] = {name: told[name] for name in _TOLD if name in told}
     found |= {"spec": spec, "seeds": [spec["seed"]] if "seed" in spec else []}
     if path.name == "model.pt":
@@ -113,8 +111,8 @@ def _plain(value: Any) -> Any:
 
 def _decoded(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return text
 
 
@@ -128,10 +126,3 @@ def _metadata(path: Path) -> dict[str, Any]:
     except DecodeError:
         raise FtagPruneError(f"{path}: cannot be read as ONNX") from None
     return {one.key: _decoded(one.value) for one in model.metadata_props}
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise FtagPruneError(f"{path}: wanted a mapping, found {type(found).__name__}")
-    return found

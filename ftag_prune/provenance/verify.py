@@ -12,7 +12,7 @@ from ftag_prune.config import Study
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.provenance.beside import NAME, Known, Told, read_beside
 from ftag_prune.provenance.origin import attributes
-from ftag_prune.record import checksum, read_json
+from ftag_prune.record import checksum, read_mapping
 from ftag_prune.spec import validated
 
 __all__ = ["Verdict", "verify"]
@@ -117,7 +117,7 @@ def _run(folder: _Folder, run: Path) -> Iterator[_Found]:
         if not _is_trunk(run.name):
             yield _Found(f"{name}: is not finished; it has no run.json", wrong=False)
         return
-    told, spec = _content(run / "run.json"), _content(run / "spec.json")
+    told, spec = read_mapping(run / "run.json"), read_mapping(run / "spec.json")
     model = folder.sum_of(run / "model.pt")
     if model is None:
         yield _Found(f"{name}: its model.pt is lost")
@@ -152,8 +152,10 @@ def _measured(folder: _Folder, run: Path, told: Mapping[str, Any]) -> Iterator[_
     """Scores and metrics, as far as they name their model."""
     name = folder.name(run)
     metrics, scores = run / "metrics.json", run / "scores.h5"
-    if metrics.is_file() and _content(metrics).get("model", told.get("model")) != told.get("model"):
-        yield _Found(f"{name}: metrics.json was measured with another model")
+    if metrics.is_file():
+        measured = read_mapping(metrics)
+        if measured.get("model", told.get("model")) != told.get("model"):
+            yield _Found(f"{name}: metrics.json was measured with another model")
     if not scores.is_file():
         return
     about = attributes(scores)
@@ -167,7 +169,7 @@ def _chunks(folder: _Folder) -> Iterator[_Found]:
     """What the jobs said that they left."""
     for kind, file in (("trained", "model.pt"), ("evaluated", "metrics.json")):
         for path in sorted((folder.root / "chunks").glob(f"*.{kind}.json")):
-            for run, known in _content(path).items():
+            for run, known in read_mapping(path).items():
                 found = folder.sum_of(folder.root / "runs" / run / file)
                 if found is None:
                     yield _Found(f"runs/{run}: {file} is lost; {folder.name(path)} tells of it")
@@ -180,7 +182,7 @@ def _study(folder: _Folder) -> Iterator[_Found]:
     if not path.is_file():
         yield _Found("study.json: is not there; runs are not compared with the study", wrong=False)
         return
-    wanted = {run.name for run in validated(Study, _content(path), where=str(path)).runs()}
+    wanted = {run.name for run in validated(Study, read_mapping(path), where=str(path)).runs()}
     there = {run.name for run in folder.runs if (run / "run.json").is_file()}
     for name in sorted(there - wanted):
         yield _Found(f"runs/{name}: is no run of study.json")
@@ -255,10 +257,3 @@ def _result(folder: _Folder, path: Path, told: Told) -> str:
     if path.name == NAME:
         return folder.name(path.parent)
     return folder.name(path.parent / told.files[0].path) if told.files else folder.name(path)
-
-
-def _content(path: Path) -> Mapping[str, Any]:
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise FtagPruneError(f"{path}: wanted a mapping, found {type(found).__name__}")
-    return found

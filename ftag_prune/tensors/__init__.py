@@ -1,5 +1,6 @@
-"""Prepared jets as tensors and their batches, from memory or from the disk."""
+"""Prepared jets as tensors, their batches from memory or from the disk; how we compute with them."""
 
+from ftag_prune.tensors.arithmetic import one_thread
 from ftag_prune.tensors.disk import JetsOnDisk
 from ftag_prune.tensors.jets import Jets, Source, batches, unshuffled
 from ftag_prune.tensors.machine import allowed_memory
@@ -16,5 +17,6 @@ __all__ = [
     "description",
     "load",
     "load_within",
+    "one_thread",
     "unshuffled",
 ]

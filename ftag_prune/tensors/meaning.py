@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.read.hdf5 import open_hdf5
+from ftag_prune.record import parse_json
 from ftag_prune.schema import LAYOUT
 
 __all__ = ["Description", "description", "prepared_file"]
@@ -52,15 +52,22 @@ def description(path: Path) -> Description:
         lost = [name for name in _KEYS if name not in file.attrs]
         if lost:
             raise SampleError(f"{path}: has no attribute '{lost[0]}'")
-        return Description(
-            task=str(file.attrs["task"]),
-            classes=tuple(json.loads(file.attrs["classes"])),
-            inputs=tuple(json.loads(file.attrs["inputs"])),
-            mean=tuple(file.attrs["mean"].tolist()),
-            std=tuple(file.attrs["std"].tolist()),
-            fingerprint=str(file.attrs["fingerprint"]),
-            counts=json.loads(file.attrs["counts"]),
-            track_inputs=tuple(json.loads(file.attrs.get("track_inputs", "[]"))),
-            track_mean=tuple(np.asarray(file.attrs.get("track_mean", ())).tolist()),
-            track_std=tuple(np.asarray(file.attrs.get("track_std", ())).tolist()),
-        )
+        try:
+            return _described(file.attrs)
+        except (ValueError, TypeError) as broken:
+            raise SampleError(f"{path}: attributes that are none of ours ({broken})") from None
+
+
+def _described(attributes: Mapping[str, Any]) -> Description:
+    return Description(
+        task=str(attributes["task"]),
+        classes=tuple(parse_json(attributes["classes"])),
+        inputs=tuple(parse_json(attributes["inputs"])),
+        mean=tuple(np.asarray(attributes["mean"]).tolist()),
+        std=tuple(np.asarray(attributes["std"]).tolist()),
+        fingerprint=str(attributes["fingerprint"]),
+        counts=parse_json(attributes["counts"]),
+        track_inputs=tuple(parse_json(attributes.get("track_inputs", "[]"))),
+        track_mean=tuple(np.asarray(attributes.get("track_mean", ())).tolist()),
+        track_std=tuple(np.asarray(attributes.get("track_std", ())).tolist()),
+    )

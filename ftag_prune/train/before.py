@@ -10,7 +10,7 @@ from ftag_prune.config import Run
 from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import Model, load_model
 from ftag_prune.networks import Network, TwoStepNetwork, build_for
-from ftag_prune.record import checksum, read_json
+from ftag_prune.record import checksum, read_mapping
 from ftag_prune.tensors import Description
 
 __all__ = ["Before", "before_of"]
@@ -78,7 +78,7 @@ def before_of(run: Run, folder: Path) -> Before:
 def _shape(folder: Path) -> dict[str, int]:
     """Nodes that a finished run has left in each layer."""
     try:
-        found: dict[str, int] = read_json(folder / "run.json")["layers"]
+        found: dict[str, int] = read_mapping(folder / "run.json")["layers"]
     except (FtagPruneError, KeyError):
         raise TrainingError(
             f"{folder}: wanted a finished run, whose shape another run has from the start"

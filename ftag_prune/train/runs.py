@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +17,15 @@ from ftag_prune.errors import FtagPruneError, TrainingError
 from ftag_prune.model import About, Model, save_model
 from ftag_prune.networks import INPUTS
 from ftag_prune.provenance import circumstances
-from ftag_prune.record import checksum, provenance, read_json, write_csv, write_json
-from ftag_prune.tensors import Description, Source, allowed_memory, description, load_within
+from ftag_prune.record import checksum, provenance, read_mapping, write_csv, write_json
+from ftag_prune.tensors import (
+    Description,
+    Source,
+    allowed_memory,
+    description,
+    load_within,
+    one_thread,
+)
 from ftag_prune.train.before import Before, before_of
 from ftag_prune.train.descent import left_behind
 from ftag_prune.train.keeper import BusyError, Habits, Keeper, forget
@@ -27,7 +33,7 @@ from ftag_prune.train.loop import fit
 from ftag_prune.train.state import Node, Trained, identity_of, resume
 from ftag_prune.train.stopping import Stop
 
-__all__ = ["Outcome", "quick_arithmetic", "train_runs"]
+__all__ = ["Outcome", "train_runs"]
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +138,7 @@ def _trained(
 ) -> tuple[Outcome, str]:
     """One run from its beginning, or from its checkpoint, to its results."""
     about, identity, started = job.about, keeper.identity, time.monotonic()
-    with keeper.named_if_it_fails(), quick_arithmetic():
+    with keeper.named_if_it_fails(), one_thread(flush=True):
         train, val = job.loaded(run.training.memory_share)
         state = resume(keeper.path, run, about, identity=identity, before=before)
         if run.stops and state.epoch == 0:
@@ -145,27 +151,10 @@ def _trained(
     return Outcome(run.name, skipped=False, model_checksum=model), line
 
 
-@contextmanager
-def quick_arithmetic() -> Iterator[None]:
-    """One thread, and numbers too small for a normal float32 taken as zero.
-
-    Closing gates make such numbers, and each costs many normal ones (docs/speed.md). Flushing is
-    a setting of the processor; where there is none, the training is only slower.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)
-
-
 def _finished(folder: Path, identity: str) -> str | None:
     """Checksum of the model if the folder holds the results of this very run, unharmed."""
     try:
-        found = read_json(folder / "run.json")
+        found = read_mapping(folder / "run.json")
         model = checksum(folder / "model.pt")
     except (FtagPruneError, OSError):
         return None

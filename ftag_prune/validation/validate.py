@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from ftag_prune import plots
 from ftag_prune.config import Figures, Study, Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Task
 from ftag_prune.record import provenance
+from ftag_prune.tensors import one_thread
 from ftag_prune.validation.answer import Verdict
 from ftag_prune.validation.heldout import HeldOut, held_out
 from ftag_prune.validation.networks import Measured, best_dense, deciding, measured
@@ -102,7 +101,7 @@ def validate_runs(
     """
     if not runs:
         raise FtagPruneError("no runs to validate; wanted at least one folder of a finished run")
-    with _one_thread(), plots.atlas_style((figures or Figures()).style):
+    with one_thread(), plots.atlas_style((figures or Figures()).style):
         scene = _scene(jets, runs, out, options, figures, progress)
         parts = tuple(_parts(scene, progress))
     return leave(
@@ -258,16 +257,6 @@ def _told_time(progress: Callable[[str], None], what: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     progress(f"{what}: {time.monotonic() - started:.1f} s")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 # -- what is said --------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 Processes are forked from one that has imported everything, so that each costs no three seconds.
 """
 
-import hashlib
-import json
 import multiprocessing
 import os
 import random
@@ -21,7 +19,7 @@ from small_samples import card, small, write_root
 from ftag_prune.cli import main
 from ftag_prune.config import Chunk, Study
 from ftag_prune.prepare import prepare
-from ftag_prune.record import read_json
+from ftag_prune.record import checksum, read_json
 from ftag_prune.spec import validated
 
 ROOT = Path(__file__).parents[2]
@@ -100,18 +98,10 @@ def results(out):
     """Checksums of what must be the same; times are not."""
     same = ("model.pt", "metrics.json", "history.csv", "spec.json", "nodes.csv")
     return {
-        str(path.relative_to(out)): hashlib.sha256(content(path)).hexdigest()
+        str(path.relative_to(out)): checksum(path)
         for path in sorted(out.rglob("*"))
         if path.name in same
     }
-
-
-def content(path):
-    """Bytes of a file; which jets were measured is left out, for it knows when they were made."""
-    if path.name != "metrics.json":
-        return path.read_bytes()
-    told = read_json(path)
-    return json.dumps({key: told[key] for key in told if key != "jets"}).encode()
 
 
 def nothing_left_over(out):
