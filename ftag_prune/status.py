@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from ftag_prune.claim import STALE, holder
-from ftag_prune.config import Chunk, Run, Study
+from ftag_prune.config import Chunk, Figures, Run, Study
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.process import gone
 from ftag_prune.record import read_json
 
-__all__ = ["Found", "State", "complete", "lines", "missing", "status"]
+__all__ = [
+    "Found",
+    "Present",
+    "State",
+    "complete",
+    "lines",
+    "missing",
+    "present",
+    "status",
+    "unscored",
+]
 
 State = Literal["done", "trained", "running", "failed", "missing"]
 
 # How old the last sign of life of a process on another machine may be, whose clock may be wrong.
 _PATIENCE = 3 * STALE
+
+
+# Missing runs that a sentence names.
+_NAMED = 5
 
 
 class Found(NamedTuple):
@@ -49,6 +63,52 @@ def complete(found: Iterable[Found]) -> bool:
 def missing(runs: Iterable[Run], folder: Path) -> list[Run]:
     """Runs that have no metrics in their folder yet, of their own spec."""
     return [run for run in runs if not _scored(run, folder / run.name)]
+
+
+def unscored(runs: Iterable[Run], folder: Path) -> list[Run]:
+    """Runs that are trained, and have no metrics yet."""
+    return [run for run in missing(runs, folder) if _trained(run, folder / run.name)]
+
+
+class Present(NamedTuple):
+    """Runs of one task: those that are done, and those that are missing."""
+
+    done: tuple[Run, ...]
+    missing: tuple[Run, ...] = ()
+
+    @property
+    def share(self) -> str:
+        """How many are done, in a few words."""
+        return f"{len(self.done)} of {len(self.done) + len(self.missing)} runs"
+
+    @property
+    def sentence(self) -> str:
+        """What is missing; empty if nothing is."""
+        if not self.missing:
+            return ""
+        every, names = len(self.done) + len(self.missing), [run.name for run in self.missing]
+        if not self.done:
+            return f"None of the {every} runs is there yet."
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return (
+            f"{len(names)} of {every} runs are missing: {', '.join(names[:_NAMED])}{more}; what is "
+            "shown is made of the others."
+        )
+
+    def marked(self, figures: Figures) -> Figures:
+        """The same look, with a line that says so where runs are missing."""
+        if not self.missing:
+            return figures
+        return figures.model_copy(update={"lines": (*figures.lines, self.share)})
+
+
+def present(runs: Sequence[Run], folder: Path) -> Present:
+    """Which runs of a task are done, and which are missing, in the folder of their folders."""
+    absent = {run.name for run in missing(runs, folder)}
+    return Present(
+        tuple(run for run in runs if run.name not in absent),
+        tuple(run for run in runs if run.name in absent),
+    )
 
 
 def _found(run: Run, chunk: Chunk, folder: Path) -> Found:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ftag_prune.config import Study
+from ftag_prune.config import Run, Study
 from ftag_prune.figures import captions
-from ftag_prune.flavours import Task
+from ftag_prune.flavours import Task, task_of
 from ftag_prune.record import provenance, read_json
 from ftag_prune.report import Figure, Section, Table, page, with_error
 from ftag_prune.sample import Sample, flow_rows, read_sample
 from ftag_prune.sample import captions as sample_captions
+from ftag_prune.status import Present
 from ftag_prune.summary import Cell, read_cells, task_in
 from ftag_prune.tensors import description
 from ftag_prune.validation import headline, sections
@@ -24,23 +26,77 @@ __all__ = ["tell"]
 _HEADLINE = ("first", "pruned", "strategies")
 
 
-def tell(study: Study, folder: Path) -> str:
-    """Report of a finished study in `folder`, as one HTML page."""
+class _Shown(NamedTuple):
+    """A study, where its results are, and the runs of each task that they are made of.
+
+    Attributes
+    ----------
+    folder : of runs and jets
+    made : folder of tables, figures, samples and validation
+    """
+
+    study: Study
+    folder: Path
+    made: Path
+    runs: Mapping[str, Present]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks of which there is something."""
+        return tuple(task for task, some in self.runs.items() if some.done)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run is missing."""
+        return not any(some.missing for some in self.runs.values())
+
+
+def tell(
+    study: Study,
+    folder: Path,
+    *,
+    made: Path | None = None,
+    runs: Mapping[str, Present] | None = None,
+) -> str:
+    """Report of a study in `folder`, as one HTML page.
+
+    Parameters
+    ----------
+    made : where tables, figures, samples and validation are; in `folder` if not given
+    runs : of each task, those that are there, of a study that is not finished; the page says what
+        is missing
+    """
+    runs = runs or {task: Present(study.runs_of(task)) for task in study.tasks}
+    shown = _Shown(study, folder, made or folder, runs)
     told, answers = [], []
-    for task in study.tasks:
-        cells = read_cells(folder / "tables" / f"{task}.csv")
+    for task in shown.tasks:
+        cells = read_cells(shown.made / "tables" / f"{task}.csv")
         judged = task_in(cells, task)
-        validated = folder / "validation" / task if study.validation else None
+        validated = shown.made / "validation" / task if study.validation else None
         answers += headline(validated) if validated else []
-        told += _sections(study, judged, cells, folder, validated)
-        told.append(_sample(judged, folder))
+        told += _sections(shown, judged, cells, validated)
+        told.append(_sample(judged, shown))
     return page(
-        f"How small can the tagger be? Study “{study.study}”",
-        [*told, _controls(study, folder)],
-        summary=answers or ["This study asks how trainings go, not how small a tagger can be."],
-        reading=_reading(study),
-        provenance=_provenance(study, folder),
+        f"How small can the tagger be? Study “{study.study}”"
+        + ("" if shown.finished else ", not finished"),
+        [*told, _controls(shown), *_missing(shown)],
+        summary=[
+            *_lacking(shown),
+            *(answers or ["This study asks how trainings go, not how small a tagger can be."]),
+        ],
+        reading=_reading(shown),
+        provenance=_provenance(shown),
     )
+
+
+def _lacking(shown: _Shown) -> list[str]:
+    """What is missing and no validation says."""
+    silent = [task for task in shown.runs if task not in shown.tasks or not shown.study.validation]
+    return [
+        f"{plain(task_of(task))}: {shown.runs[task].sentence}"
+        for task in silent
+        if shown.runs[task].missing
+    ]
 
 
 def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float], list[Cell]]:
@@ -52,28 +108,31 @@ def _by_point(cells: Iterable[Cell], task: Task) -> dict[tuple[str, str, float],
     return points
 
 
-def _reading(study: Study) -> list[str]:
+def _reading(shown: _Shown) -> list[str]:
+    seeds = f"{'' if shown.finished else 'up to '}{len(shown.study.grid.seeds)}"
     return [
         "Each network was trained once without gates (dense) and once for each pruned fraction "
         "with a shadow network that switches nodes off; then exactly the asked number of nodes was "
         "kept, the others were cut out, and the smaller network was fine-tuned. The dense tagger "
         "has as many epochs.",
         "All numbers are measured on the compacted network with jets of events that no training "
-        f"has seen, over {len(study.grid.seeds)} trainings with different seeds. “Rejection” is "
+        f"has seen, over {seeds} trainings with different seeds. “Rejection” is "
         "one over the efficiency for a background, at the stated efficiency for the signal.",
     ]
 
 
 def _sections(
-    study: Study, task: Task, cells: list[Cell], folder: Path, validated: Path | None
+    shown: _Shown, task: Task, cells: list[Cell], validated: Path | None
 ) -> list[Section]:
     """The answer, what pruning costs, and what a task force asks further."""
     asked = sections(validated, group=plain(task)) if validated else []
-    return [*asked[:1], *_studied(study, task, cells, folder), *asked[1:]]
+    return [*asked[:1], *_studied(shown, task, cells), *asked[1:]]
 
 
-def _studied(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[Section]:
-    figures = _figures(study, task, folder)
+def _studied(shown: _Shown, task: Task, cells: list[Cell]) -> list[Section]:
+    told = _figures(shown, task)
+    figures = {name: one for name, one in told.items() if _is_there(one, shown.runs[task.name])}
+    lost = [name for name in told if name not in figures]
     main = [figures[name] for name in figures if name.startswith(_HEADLINE)]
     rest = [figures[name] for name in figures if not name.startswith(_HEADLINE)]
     return [
@@ -84,15 +143,25 @@ def _studied(study: Study, task: Task, cells: list[Cell], folder: Path) -> list[
             tables=[_table(task, cells)],
             group=plain(task),
         ),
-        Section(title="Curves and trainings of one network", figures=rest, group=plain(task)),
+        Section(
+            title="Curves and trainings of one network",
+            text=[f"Not drawn, for runs are missing: {', '.join(lost)}."] if lost else [],
+            figures=rest,
+            group=plain(task),
+        ),
     ]
 
 
-def _figures(study: Study, task: Task, folder: Path) -> dict[str, Figure]:
-    place = folder / "figures" / task.name
+def _is_there(figure: Figure, some: Present) -> bool:
+    """Of a study that is not finished, some may not have been drawn; of others all have to be."""
+    return not some.missing or figure.png.is_file()
+
+
+def _figures(shown: _Shown, task: Task) -> dict[str, Figure]:
+    place = shown.made / "figures" / task.name
     return {
         name: Figure(png=place / f"{name}.png", caption=text, csv=place / f"{name}.csv")
-        for name, text in captions(study, task).items()
+        for name, text in captions(shown.study, task, some=shown.runs[task.name]).items()
     }
 
 
@@ -147,10 +216,10 @@ def _ratio(cell: Cell) -> str:
     return "1" if cell.strategy == "dense" else f"{cell.ratio:.3f} ± {cell.ratio_total:.3f}"
 
 
-def _sample(task: Task, folder: Path) -> Section:
+def _sample(task: Task, shown: _Shown) -> Section:
     """Where the jets of a task come from, where they went, and their spectra."""
-    sample = read_sample(folder / "jets" / task.name / "train.h5")
-    place = folder / "samples" / task.name
+    sample = read_sample(shown.folder / "jets" / task.name / "train.h5")
+    place = shown.made / "samples" / task.name
     lost = len(sample.skipped)
     return Section(
         title="Where the jets went",
@@ -195,9 +264,10 @@ def _skipped_table(task: Task, sample: Sample) -> list[Table]:
     ]
 
 
-def _controls(study: Study, folder: Path) -> Section:
+def _controls(shown: _Shown) -> Section:
     """Checks that the pruning is what it says."""
-    told = [read_json(folder / "runs" / run.name / "run.json") for run in study.runs()]
+    runs = [run for some in shown.runs.values() for run in some.done]
+    told = [read_json(shown.folder / "runs" / run.name / "run.json") for run in runs]
     pruned = [one for one in told if one["asked"] is not None]
     exact = sum(_as_asked(one) for one in pruned)
     largest = max((one["compaction_difference"] for one in pruned), default=0.0)
@@ -219,8 +289,35 @@ def _as_asked(told: dict[str, Any]) -> bool:
     return bool(told["left"] <= told["asked"] * (1 + 1e-9))
 
 
-def _provenance(study: Study, folder: Path) -> dict[str, str]:
-    about = {task: description(folder / "jets" / task / "train.h5") for task in study.tasks}
+def _missing(shown: _Shown) -> list[Section]:
+    """Points of the grid whose trainings are not all there; no section if there are none."""
+    if shown.finished:
+        return []
+    done = Counter(_point(run) for some in shown.runs.values() for run in some.done)
+    seeds: dict[tuple[str, str, str, float], list[str]] = {}
+    for run in (run for some in shown.runs.values() for run in some.missing):
+        seeds.setdefault(_point(run), []).append(str(run.seed))
+    return [
+        Section(
+            title="What is missing",
+            tables=[
+                Table(
+                    caption="Points of the study whose trainings are not all there",
+                    columns=["task", "network", "strategy", "pruned / %", "there", "missing seeds"],
+                    rows=[[*one, done[one], ", ".join(some)] for one, some in seeds.items()],
+                )
+            ],
+        )
+    ]
+
+
+def _point(run: Run) -> tuple[str, str, str, float]:
+    return run.task, run.label, run.strategy, round(100 * run.target, 1)
+
+
+def _provenance(shown: _Shown) -> dict[str, str]:
+    study = shown.study
+    about = {task: description(shown.folder / "jets" / task / "train.h5") for task in shown.tasks}
     versions = provenance()["versions"]
     return {
         "study": study.study,

@@ -8,12 +8,13 @@ from test_summary import leave_results
 
 from ftag_prune import plots
 from ftag_prune.errors import ConfigError
-from ftag_prune.figures import captions, draw, names
-from ftag_prune.figures.drawing import largest, network_name
+from ftag_prune.figures import captions, draw, names, trainings
+from ftag_prune.figures.drawing import Drawing, largest, network_name
 from ftag_prune.flavours import task_of
 from ftag_prune.plots.style import preset
-from ftag_prune.record import read_json, write_csv
-from ftag_prune.summary import read_cells, summarise, write_cells
+from ftag_prune.record import read_csv, read_json, write_csv
+from ftag_prune.status import Present
+from ftag_prune.summary import read_cells, summarise, task_in, write_cells
 
 STUDY = study(grid__widths=[8, 16], grid__seeds=[1, 2])
 
@@ -87,6 +88,42 @@ def test_roc_curves_are_means_over_seeds(drawn):
     for row, one, other in zip(rows, *curves, strict=True):
         if None not in (one, other):
             assert float(row["rejection"]) == pytest.approx((one + other) / 2)
+
+
+def test_what_would_be_drawn_wrong_without_a_run_is_left_out(drawn, caplog):
+    runs = STUDY.runs()
+    lost = tuple(run for run in runs if run.dense and run.label == "w16")
+    some = Present(tuple(run for run in runs if run not in lost), lost)
+    folder, cells = drawn / "runs", drawn / "some.csv"
+    write_cells(cells, summarise(some.done, folder))
+    left = draw(STUDY, "single_b", folder, cells, drawn / "some", some=some)
+    assert {one.png.stem for one in left} == {
+        *("pruned-u", "pruned-c", "pruned-tau"),
+        *("layers", "history"),
+    }
+    assert "figure roc-u is left out: no dense run of network w16 is there yet" in caplog.text
+    cut = [row for row in read_csv(drawn / "some/pruned-c.csv") if row["network"] == "w16"]
+    assert {row["ratio"] for row in cut} == {"nan"}
+
+
+def test_a_training_of_another_seed_stands_for_one_that_is_missing(drawn):
+    runs = STUDY.runs()
+    lost = tuple(run for run in runs if run.seed == 1 and run.dense)
+    some = Present(tuple(run for run in runs if run not in lost), lost)
+    cells = task_in(read_cells(drawn / "cells.csv"), "single_b")
+    shown = trainings._shown(Drawing(STUDY, cells, list(some.done), [], drawn / "runs"))
+    assert [(run.target, run.seed) for run in shown] == [(0, 2), (0.5, 1), (0.75, 1)]
+    assert "first seed that is there" in captions(STUDY, cells, some=some)["history"]
+
+
+def test_captions_say_what_a_figure_is_made_of_if_runs_are_missing():
+    runs = STUDY.runs()
+    some = Present(runs[:5], runs[5:])
+    said = captions(STUDY, task_of("single_b"), some=some)
+    assert all(text.endswith(" Not finished: made of 5 of 12 runs.") for text in said.values())
+    assert "mean over up to 2 trainings" in said["pruned-c"]
+    whole = captions(STUDY, task_of("single_b"), some=Present(runs))
+    assert whole == captions(STUDY, task_of("single_b"))
 
 
 def test_captions_name_what_is_shown():

@@ -8,6 +8,7 @@ import pytest
 from test_config import study
 
 from ftag_prune import plots
+from ftag_prune.errors import FtagPruneError
 from ftag_prune.figures import captions, names
 from ftag_prune.figures.drawing import Drawing
 from ftag_prune.figures.steps import first_step, in_two_steps
@@ -118,6 +119,12 @@ def test_the_error_of_the_ratio_has_the_spread_of_its_trainings_pair_by_pair(dra
     errors = {row["network"]: row["first_ratio_error"] for row in rows}
     # Of one seed each, 10 / 20 and 10 / 25.
     assert errors == {"on-dense": 0, "on-pruned": pytest.approx(0.05)}
+
+
+def test_without_the_dense_first_step_there_is_nothing_to_divide_by(drawing):
+    rest = [run for run in drawing.runs if run.label != "on-dense"]
+    with plots.atlas_style(), pytest.raises(FtagPruneError, match="no run on the dense first step"):
+        first_step(drawing._replace(runs=rest), "qcd")
 
 
 def test_the_figure_is_there_where_first_steps_differ():

@@ -11,7 +11,7 @@ from ftag_prune.claim import claimed
 from ftag_prune.cli import app
 from ftag_prune.process import machine
 from ftag_prune.record import write_json
-from ftag_prune.status import complete, lines, missing, status
+from ftag_prune.status import Present, complete, lines, missing, present, status, unscored
 
 
 @pytest.fixture
@@ -129,6 +129,32 @@ def test_the_exit_code_tells_whether_all_is_done(asked, tmp_path):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-1].split() == ["all", "6", "0", "0", "0", "0"]
+
+
+def test_what_is_missing_is_one_sentence(asked, tmp_path):
+    runs = asked.runs()
+    nothing = present(runs, tmp_path / "runs")
+    assert nothing == Present((), runs)
+    assert nothing.sentence == "None of the 6 runs is there yet."
+    for run in runs[3:]:
+        leave(tmp_path, run, scored=run.seed == 1)
+    some = present(runs, tmp_path / "runs")
+    assert [run.name for run in some.done] == ["single_b-w8-p75-budget-s1"]
+    assert some.sentence == (
+        "5 of 6 runs are missing: single_b-w8-dense-s1, single_b-w8-dense-s2, "
+        "single_b-w8-p50-budget-s1, single_b-w8-p50-budget-s2, single_b-w8-p75-budget-s2; what is "
+        "shown is made of the others."
+    )
+    assert unscored(runs, tmp_path / "runs") == [runs[3], runs[5]]
+    many = Present(runs[:1], runs[1:] + runs[:2])
+    assert "-p75-budget-s2 and 2 more; what is shown" in many.sentence
+    assert Present(runs).sentence == ""
+
+
+def test_figures_say_how_many_runs_they_show_if_some_are_missing(asked):
+    runs, look = asked.runs(), asked.figures
+    assert Present(runs[:4], runs[4:]).marked(look).lines == (*look.lines, "4 of 6 runs")
+    assert Present(runs).marked(look) == look
 
 
 def test_a_partial_summary_says_what_is_missing(tmp_path):

@@ -1,5 +1,6 @@
 """The answer that the report begins with, for cells whose answer is known."""
 
+import html
 import re
 
 from test_config import study
@@ -9,6 +10,7 @@ from ftag_prune import figures
 from ftag_prune.flavours import TASKS, task_of
 from ftag_prune.record import write_json
 from ftag_prune.sample import draw, read_sample
+from ftag_prune.status import Present
 from ftag_prune.story import tell
 from ftag_prune.summary import Cell, write_cells
 
@@ -112,6 +114,48 @@ def test_the_answer_comes_first_and_its_parts_around_what_was_studied(tmp_path):
         "Size and time",
         "Where the jets went",
     ]
+
+
+def text_of(page):
+    return html.unescape(re.sub("</?strong>", "", page))
+
+
+def test_a_page_of_some_runs_says_what_is_missing(tmp_path):
+    wanted = leave_study(tmp_path)
+    (tmp_path / "figures/single_b/roc-c.png").unlink()
+    runs = wanted.runs()
+    lost = tmp_path / "runs" / runs[-1].name / "run.json"
+    lost.unlink()
+    page = text_of(tell(wanted, tmp_path, runs={"single_b": Present(runs[:-1], runs[-1:])}))
+    assert "<h1>How small can the tagger be? Study “test”, not finished</h1>" in page
+    assert "Not drawn, for runs are missing: roc-c." in page
+    assert "over up to 2 trainings" in page
+    assert "What is missing</h2>" in page
+    assert "<td>w16</td>" in page
+    assert "7 of 7 pruned networks" in page
+
+
+def test_a_task_without_any_run_is_told_in_the_summary(tmp_path):
+    both = {"grid__tasks": ["single_b", "hbb_cc"], "more": []}
+    wanted = leave_study(tmp_path)
+    runs = study(**both).runs_of("hbb_cc")
+    there = {"single_b": Present(wanted.runs()), "hbb_cc": Present((), runs)}
+    page = text_of(tell(wanted, tmp_path, runs=there))
+    assert "Hbb/cc: None of the 12 runs is there yet." in page
+    assert "<small>Hbb/cc</small>" not in page
+
+
+def test_what_is_missing_of_a_study_of_trainings_is_told_too(tmp_path):
+    wanted = leave_study(tmp_path, changes={"validation": None})
+    runs = wanted.runs()
+    page = text_of(tell(wanted, tmp_path, runs={"single_b": Present(runs[1:], runs[:1])}))
+    assert "Single-b: 1 of 12 runs are missing: single_b-w8-dense-s1; what" in page
+
+
+def test_a_finished_page_says_nothing_of_missing_runs(tmp_path):
+    page = tell(leave_study(tmp_path), tmp_path)
+    assert "missing" not in page.split("<main>")[1]
+    assert "not finished" not in page
 
 
 def test_a_study_of_trainings_has_no_answer(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from ftag_prune.errors import ConfigError, FtagPruneError
 
 if TYPE_CHECKING:
     from ftag_prune.config import Run, Study
+    from ftag_prune.status import Present
 
 __all__ = [
     "archive",
@@ -70,23 +71,29 @@ def summary(
     from ftag_prune.summary import summarise, write_cells
 
     chosen = study_of(study)
-    runs = chosen.runs_of(task)
-    runs = _there(runs, folder) if partial else runs
-    files = [folder / run.name / name for run in runs for name in ("metrics.json", "scores.h5")]
+    some = _shown(chosen.runs_of(task), folder, partial=partial)
+    files = _files(some.done, folder, "metrics.json", "scores.h5")
     with recorded(table, [study, *files], seeds=_seeds(chosen)):
-        write_cells(table, summarise(runs, folder))
+        write_cells(table, summarise(some.done, folder))
 
 
-def _there(runs: Sequence[Run], folder: Path) -> tuple[Run, ...]:
-    """The runs that are done; says which are not."""
-    from ftag_prune.status import missing
+def _shown(runs: Sequence[Run], folder: Path, *, partial: bool) -> Present:
+    """All runs; or, if asked for, those that are there, after saying which are not."""
+    from ftag_prune.status import Present, present
 
-    absent = {run.name for run in missing(runs, folder)}
-    if absent:
-        say(f"{len(absent)} of {len(runs)} runs are missing: {', '.join(sorted(absent))}")
-    if len(absent) == len(runs):
+    if not partial:
+        return Present(tuple(runs))
+    found = present(runs, folder)
+    if not found.done:
         raise FtagPruneError(f"{folder}: none of the {len(runs)} runs is there yet")
-    return tuple(run for run in runs if run.name not in absent)
+    if found.missing:
+        say(found.sentence)
+    return found
+
+
+def _files(runs: Iterable[Run], folder: Path, *names: str) -> list[Path]:
+    """Some files of each run."""
+    return [folder / run.name / name for run in runs for name in names]
 
 
 @app.command()
@@ -104,31 +111,54 @@ def figures(
     from ftag_prune.provenance import recorded
 
     chosen = study_of(study)
-    runs = chosen.runs_of(task)
-    some = _there(runs, folder) if partial else None
-    if some is not None:
-        lines = (*chosen.figures.lines, f"{len(some)} of {len(runs)} runs")
-        told = chosen.figures.model_copy(update={"lines": lines})
-        chosen = chosen.model_copy(update={"figures": told})
-    drawn = runs if some is None else some
-    files = [folder / run.name / name for run in drawn for name in ("metrics.json", "history.csv")]
+    some = _shown(chosen.runs_of(task), folder, partial=partial)
+    files = _files(some.done, folder, "metrics.json", "history.csv")
     with recorded(out, [study, table, *files], seeds=_seeds(chosen)):
         for saved in draw(chosen, task, folder, table, out, some=some):
             say(str(saved.pdf))
 
 
 @app.command()
-def report(study: Existing, folder: Existing, page: Existing) -> None:
-    """Write the report of STUDY, whose results are in FOLDER, to PAGE (html)."""
+def report(study: Existing, folder: Existing, page: Existing, *, partial: Partial = False) -> None:
+    """Write the report of STUDY, whose results are in FOLDER, to PAGE (html).
+
+    With --partial all that it shows is made anew of the runs that are there, in FOLDER/partial.
+    """
     from ftag_prune.provenance import recorded
     from ftag_prune.report import write
     from ftag_prune.story import tell
 
     chosen = study_of(study)
-    files = [folder / "tables" / f"{task}.csv" for task in chosen.tasks]
-    files += [folder / "validation" / task / "validation.json" for task in chosen.tasks]
-    with recorded(page, [study, *files], seeds=_seeds(chosen)):
+    if partial:
+        _partial_report(chosen, folder, page)
+        return
+    with recorded(page, [study, *_told(chosen, folder)], seeds=_seeds(chosen)):
         write(page, tell(chosen, folder))
+
+
+def _partial_report(study: Study, folder: Path, page: Path) -> None:
+    """Make and write all of it. The study may change before it is finished: it is kept whole."""
+    from ftag_prune.provenance import recorded
+    from ftag_prune.report import write
+    from ftag_prune.story import tell
+    from ftag_prune.unfinished import make, there
+
+    if page.resolve() == (folder / "report.html").resolve():
+        raise ConfigError(f"{page}: is for the finished study; name another page for a partial one")
+    runs, made = there(study, folder), folder / "partial"
+    done = [run for some in runs.values() for run in some.done]
+    spec, seeds = study.model_dump(mode="json"), _seeds(study)
+    files = _files(done, folder / "runs", "metrics.json", "scores.h5")
+    with recorded(made, files, spec=spec, seeds=seeds):
+        make(study, folder, runs, made, progress=say)
+        with recorded(page, _told(study, made), spec=spec, seeds=seeds):
+            write(page, tell(study, folder, made=made, runs=runs))
+
+
+def _told(study: Study, made: Path) -> list[Path]:
+    """Files that the numbers of a report come from, as far as there are such."""
+    tables = [made / "tables" / f"{task}.csv" for task in study.tasks]
+    return [*tables, *(made / "validation" / task / "validation.json" for task in study.tasks)]
 
 
 @app.command()
@@ -147,6 +177,7 @@ def validate(
     folder: Annotated[Path | None, typer.Option(help="Where the results of the study are.")] = None,
     task: Annotated[str | None, typer.Option(help="Of the study; the first if not given.")] = None,
     tolerance: Annotated[float, typer.Option(help="Loss of rejection that is allowed.")] = 0.10,
+    partial: Partial = False,
 ) -> None:
     """Compare RUNS with each other and with other taggers, and say how small they can be.
 
@@ -161,10 +192,13 @@ def validate(
     if study is not None:
         chosen = study_of(study)
         place, mine = chosen.folder if folder is None else folder, task or chosen.tasks[0]
-        judged = [place / "runs" / run.name for run in chosen.runs_of(mine)]
+        some = _shown(chosen.runs_of(mine), place / "runs", partial=partial)
+        judged = [place / "runs" / run.name for run in some.done]
         with recorded(out, _judged(judged, place / "jets" / mine), seeds=_seeds(chosen)):
-            validate_study(chosen, mine, place, out, progress=say)
+            validate_study(chosen, mine, place, out, some=some, progress=say)
             write(out / "page.html", page(out))
+    elif partial:
+        raise ConfigError("validate: --partial says what of a study is missing; wanted --study")
     elif jets is not None and runs:
         options = validated(Validation, {"tolerance": tolerance}, where="options of validate")
         with recorded(out, _judged(runs, jets), spec=options.model_dump(mode="json")):

@@ -6,15 +6,21 @@ from ftag_prune.config import Study
 from ftag_prune.figures.drawing import largest, network_name
 from ftag_prune.figures.gallery import names
 from ftag_prune.flavours import FLAVOURS, Task
+from ftag_prune.status import Present
 
 __all__ = ["captions"]
 
 
-def captions(study: Study, task: Task) -> dict[str, str]:
-    """What the reader of a figure has to know, by the figure's name."""
+def captions(study: Study, task: Task, *, some: Present | None = None) -> dict[str, str]:
+    """What the reader of a figure has to know, by the figure's name.
+
+    Parameters
+    ----------
+    some : the runs that are there, of a study that is not finished
+    """
+    some = some or Present(study.runs_of(task.name))
     point = f"{100 * task.working_point:g} %"
-    runs = study.runs_of(task.name)
-    network = network_name(largest(runs, study.grid.strategies[0]))
+    network = network_name(largest(some.done, study.grid.strategies[0]))
     texts = {
         "first": "Rejection of {background} at {point} efficiency for {signal} of taggers in two "
         "steps, against the fraction of nodes that was switched off in the first of them, which "
@@ -35,8 +41,8 @@ def captions(study: Study, task: Task) -> dict[str, str]:
         "statistical error and spread of the trainings in quadrature; below: ratio to the dense "
         "tagger with the error of a paired bootstrap of the jets.",
         "layers": "Nodes left in each hidden layer of the largest network ({network}), strategy "
-        "“{strategy}”, first seed. The strategy chooses where to cut; only the sum is asked for.",
-        "curves": "{which}Trainings against epochs, first seed, until the freeze; the dash-dotted "
+        "“{strategy}”, {first}. The strategy chooses where to cut; only the sum is asked for.",
+        "curves": "{which}Trainings against epochs, {first}, until the freeze; the dash-dotted "
         "line is what was asked for.",
         "onset": "Gated epoch after which half of the wanted nodes are off, against the number of "
         "nodes: mean and spread over seeds; open markers with an arrow: not until the last epoch. "
@@ -47,7 +53,7 @@ def captions(study: Study, task: Task) -> dict[str, str]:
         "pruning loss pays for closing a node (price) against what nodes are worth to the class "
         "loss (saliency). D soft solution: the mean gate is as asked, with half-open gates.",
         "regrowth": "Nodes that were off at the end of an epoch and on at the end of the next.",
-        "history": "Trainings of the largest network ({network}), first seed: losses, active "
+        "history": "Trainings of the largest network ({network}), {first}: losses, active "
         "fraction of nodes (mean gate) and pressure against epoch. The dotted line is the freeze "
         "to exactly the asked number of nodes, after which the compacted network is fine-tuned.",
     }
@@ -59,8 +65,10 @@ def captions(study: Study, task: Task) -> dict[str, str]:
             point=point,
             network=network,
             strategy=study.grid.strategies[0],
-            seeds=len(study.grid.seeds),
+            first="first seed that is there" if some.missing else "first seed",
+            seeds=f"{'up to ' if some.missing else ''}{len(study.grid.seeds)}",
         )
+        + (f" Not finished: made of {some.share}." if some.missing else "")
         for name in names(study, task)
     }
 

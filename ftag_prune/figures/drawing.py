@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ftag_prune import plots
 from ftag_prune.config import Run, Study
-from ftag_prune.errors import ConfigError, nearest
+from ftag_prune.errors import ConfigError, FtagPruneError, nearest
 from ftag_prune.flavours import Task
 from ftag_prune.record import read_csv, read_json
 from ftag_prune.summary import Cell
@@ -80,6 +80,15 @@ class Drawing(NamedTuple):
         return min(
             (run for run in wanted if (run.label, run.target) == same), key=lambda run: run.seed
         )
+
+    def require_dense(self, first: Run) -> None:
+        """Refuse a first run that is not dense, where the study asks for a dense one to divide by.
+
+        FtagPruneError if so: it is one of those that are missing.
+        """
+        wanted = [run for run in self.study.runs_of(self.task.name) if run.label == first.label]
+        if not first.dense and any(run.dense for run in wanted):
+            raise FtagPruneError(f"no dense run of network {first.label} is there yet")
 
     def steps(self, run: Run) -> int:
         """Batches of an epoch."""

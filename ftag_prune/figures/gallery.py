@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from ftag_prune import plots
-from ftag_prune.config import Run, Study
+from ftag_prune.config import Study
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.figures import stall, steps, taggers, trainings
 from ftag_prune.figures.drawing import Drawing, Drawn
 from ftag_prune.flavours import Task
+from ftag_prune.status import Present
 from ftag_prune.summary import read_cells, task_in
 
 __all__ = ["draw", "names"]
@@ -26,7 +27,7 @@ def draw(
     table: Path,
     out: Path,
     *,
-    some: Sequence[Run] | None = None,
+    some: Present | None = None,
 ) -> list[plots.Saved]:
     """Draw the figures of a task, as `names` lists them, into `out`.
 
@@ -34,12 +35,13 @@ def draw(
     ----------
     folder : where the runs are
     table : CSV of the task's cells
-    some : the runs that are there, of a study that is not finished; a figure that cannot be drawn
-        from these is left out, and the log says so
+    some : the runs that are there, of a study that is not finished: figures say how many they
+        show, and one that cannot be drawn from these is left out, as the log says
     """
-    runs = list(study.runs_of(task) if some is None else some)
+    some = some or Present(study.runs_of(task))
+    study = study.model_copy(update={"figures": some.marked(study.figures)})
     cells = read_cells(table)
-    drawing = Drawing(study, task_in(cells, task), runs, cells, folder)
+    drawing = Drawing(study, task_in(cells, task), list(some.done), cells, folder)
     saved = []
     for name in names(study, drawing.task):
         kind, _, which = name.partition("-")
@@ -47,7 +49,7 @@ def draw(
             try:
                 fig, rows = _KINDS[kind](drawing, which)
             except (FtagPruneError, LookupError, ValueError) as absent:
-                if some is None:
+                if not some.missing:
                     raise
                 _log.warning("figure %s is left out: %s", name, absent)
                 continue

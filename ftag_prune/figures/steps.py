@@ -11,6 +11,7 @@ import numpy as np
 from ftag_prune import plots
 from ftag_prune.architecture import TwoStep
 from ftag_prune.config import Run
+from ftag_prune.errors import FtagPruneError
 from ftag_prune.figures.drawing import Drawing, Drawn, label, percent
 from ftag_prune.metrics import ratio_spread, rejection
 from ftag_prune.summary import Cell, Scores, groups_of, ratio_to_dense, scores_of
@@ -69,6 +70,8 @@ def _points(drawing: Drawing, groups: list[list[Run]], background: str) -> list[
     """Points of one second step, the dense first step at first."""
     ordered = sorted(groups, key=lambda group: _first(group[0]))
     base = ordered[0]
+    if _first(base[0]) > 0 and 0 in map(_first, drawing.study.runs_of(drawing.task.name)):
+        raise FtagPruneError("no run on the dense first step is there yet")
     return [_point(drawing, group, base, background) for group in ordered]
 
 

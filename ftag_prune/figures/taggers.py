@@ -45,12 +45,12 @@ def _grouped(drawing: Drawing, background: str, shared: str) -> Drawn:
     """A row of panels for each group, the first strategy repeated in all of them."""
     network, first = drawing.largest, drawing.strategy
     cells = {
-        title: {name: _line(drawing, background, network, name) for name in names}
+        title: {name: _own(_line(drawing, background, network, name)) for name in names}
         for title, names in drawing.study.figures.groups.items()
     }
     repeated = _line(drawing, background, network, first)
     groups = [
-        plots.StrategyGroup(title, [_drawn(name, line[1:]) for name, line in lines.items()])
+        plots.StrategyGroup(title, [_drawn(name, line) for name, line in lines.items() if line])
         for title, lines in cells.items()
     ]
     text = texts(drawing, shared)
@@ -64,8 +64,13 @@ def _grouped(drawing: Drawing, background: str, shared: str) -> Drawn:
         working_point=drawing.task.working_point,
     )
     plots.atlas_label(panels[0][0], drawing.study.figures.label, lines=text, above=True)
-    lines = [repeated, *(line[1:] for group in cells.values() for line in group.values())]
+    lines = [repeated, *(line for group in cells.values() for line in group.values())]
     return fig, [cell._asdict() for line in lines for cell in line]
+
+
+def _own(line: list[Cell]) -> list[Cell]:
+    """Cells of a strategy without those of the dense tagger, which all share."""
+    return [cell for cell in line if cell.strategy != "dense"]
 
 
 def _line(drawing: Drawing, background: str, network: str, strategy: str) -> list[Cell]:
@@ -113,6 +118,7 @@ def roc(drawing: Drawing, background: str) -> Drawn:
     """One curve for each pruned fraction of the largest network."""
     groups = groups_of([run for run in drawing.runs if run.label == drawing.largest])
     shown = [group for group in groups if group[0].strategy in ("dense", drawing.strategy)]
+    drawing.require_dense(shown[0][0])
     curves = [_curve(drawing, group, dense_of(group, groups), background) for group in shown]
     fig, ax, ratio = plots.canvas_with_ratio()
     plots.roc(

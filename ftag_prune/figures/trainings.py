@@ -7,7 +7,7 @@ import numpy as np
 from ftag_prune import plots
 from ftag_prune.config import Run
 from ftag_prune.figures.drawing import Drawing, Drawn, epochs_of, label, network_name, percent
-from ftag_prune.summary import metrics_of
+from ftag_prune.summary import groups_of, metrics_of
 
 __all__ = ["history", "layers"]
 
@@ -54,12 +54,7 @@ def _epochs(drawing: Drawing, run: Run) -> plots.History:
 
 
 def _shown(drawing: Drawing) -> list[Run]:
-    """Runs of the largest network, first strategy and first seed, dense first."""
-    chosen = [
-        run
-        for run in drawing.runs
-        if run.label == drawing.largest
-        and run.seed == drawing.study.grid.seeds[0]
-        and run.strategy in ("dense", drawing.strategy)
-    ]
-    return sorted(chosen, key=lambda run: run.target)
+    """Runs of the largest network and first strategy, dense first: of each the first seed."""
+    mine = [run for run in drawing.runs if run.label == drawing.largest]
+    chosen = [run for run in mine if run.strategy in ("dense", drawing.strategy)]
+    return sorted((group[0] for group in groups_of(chosen)), key=lambda run: run.target)

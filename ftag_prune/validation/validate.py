@@ -13,6 +13,7 @@ from ftag_prune.config import Figures, Study, Validation
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Task
 from ftag_prune.record import provenance
+from ftag_prune.status import Present
 from ftag_prune.tensors import one_thread
 from ftag_prune.validation.answer import Verdict
 from ftag_prune.validation.heldout import HeldOut, held_out
@@ -53,16 +54,23 @@ def validate_study(
     folder: Path,
     out: Path,
     *,
+    some: Present | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
-    """Validate all runs of one task of a finished study in `folder`; see `validate_runs`."""
-    runs = [folder / "runs" / run.name for run in study.runs_of(task)]
+    """Validate all runs of one task of a study in `folder`; see `validate_runs`.
+
+    Parameters
+    ----------
+    some : the runs that are there, of a study that is not finished: notes and figures say so
+    """
+    some = some or Present(study.runs_of(task))
     return validate_runs(
         folder / "jets" / task,
-        runs,
+        [folder / "runs" / run.name for run in some.done],
         out,
         options=study.validation or Validation(),
-        figures=study.figures,
+        figures=some.marked(study.figures),
+        note=some.sentence,
         progress=progress,
     )
 
@@ -74,6 +82,7 @@ def validate_runs(
     *,
     options: Validation = Validation(),  # noqa: B008 - frozen
     figures: Figures | None = None,
+    note: str = "",
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Path:
     """Compare finished runs with each other and with other taggers, on the test jets.
@@ -86,6 +95,7 @@ def validate_runs(
     out : folder for figures (.pdf, .png, .csv), tables of working points, ``trees.h5`` and, at the
         end, ``validation.json``
     figures : label, lines and style; the title of the card alone if not given
+    note : what the reader must know before all else, if anything
     progress : is told one line for each part
 
     Returns
@@ -110,7 +120,7 @@ def validate_runs(
             task=scene.judged.task.name,
             title=plain(scene.judged.task),
             answers=_answers(scene),
-            notes=(*scene.others.notes, *_notes(scene)),
+            notes=(*([note] if note else []), *scene.others.notes, *_notes(scene)),
             numbers={"answers": [_told(one) for one in scene.questions]},
             provenance=_provenance(scene, options),
             parts=parts,
