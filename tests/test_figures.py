@@ -7,7 +7,7 @@ from test_config import study
 from test_summary import leave_results
 
 from ftag_prune import plots
-from ftag_prune.errors import ConfigError
+from ftag_prune.errors import ConfigError, FtagPruneError
 from ftag_prune.figures import captions, draw, names, trainings
 from ftag_prune.figures.drawing import Drawing, largest, network_name
 from ftag_prune.flavours import task_of
@@ -104,6 +104,18 @@ def test_what_would_be_drawn_wrong_without_a_run_is_left_out(drawn, caplog):
     assert "figure roc-u is left out: no dense run of network w16 is there yet" in caplog.text
     cut = [row for row in read_csv(drawn / "some/pruned-c.csv") if row["network"] == "w16"]
     assert {row["ratio"] for row in cut} == {"nan"}
+
+
+def test_a_run_that_is_missing_is_no_run_of_a_smaller_network(drawn):
+    runs = STUDY.runs()
+    cells = task_in(read_cells(drawn / "cells.csv"), "single_b")
+    first = next(run for run in runs if run.name == "single_b-w16-p75-budget-s1")
+    rest = [run for run in runs if run != first]
+    drawing = Drawing(STUDY, cells, rest, [], drawn / "runs")
+    assert drawing.run("budget").name == "single_b-w16-p75-budget-s2"
+    none = drawing._replace(runs=[run for run in rest if run.label != "w16"])
+    with pytest.raises(FtagPruneError, match="no run like single_b-w16-p75-budget-s1 is there yet"):
+        none.run("budget")
 
 
 def test_a_training_of_another_seed_stands_for_one_that_is_missing(drawn):

@@ -58,10 +58,13 @@ class Drawing(NamedTuple):
         ------
         ConfigError
             If the study has no such run.
+        FtagPruneError
+            If it is not there yet.
         """
-        mine = [run for run in self.runs if run.strategy == strategy]
+        asked = self.study.runs_of(self.task.name)
+        mine = [run for run in asked if run.strategy == strategy]
         if not mine:
-            known = {run.strategy for run in self.runs}
+            known = {run.strategy for run in asked}
             raise ConfigError(
                 f"figures: no run of the strategy '{strategy}'{nearest(strategy, known)}"
             )
@@ -76,10 +79,11 @@ class Drawing(NamedTuple):
                 f"are {', '.join(sorted({f'{run.label} {run.target:g}' for run in mine}))}"
             )
         best = max(wanted, key=lambda run: (run.nodes, run.target))
-        same = (best.label, best.target)
-        return min(
-            (run for run in wanted if (run.label, run.target) == same), key=lambda run: run.seed
-        )
+        same = [run for run in wanted if (run.label, run.target) == (best.label, best.target)]
+        there = [run for run in same if run in self.runs]
+        if not there:
+            raise FtagPruneError(f"no run like {best.name} is there yet")
+        return min(there, key=lambda run: run.seed)
 
     def require_dense(self, first: Run) -> None:
         """Refuse a first run that is not dense, where the study asks for a dense one to divide by.
