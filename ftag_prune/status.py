@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from ftag_prune.claim import STALE, holder
 from ftag_prune.config import Chunk, Figures, Run, Study
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.process import gone
-from ftag_prune.record import read_json
+from ftag_prune.record import read_mapping
 
 __all__ = [
     "Found",
@@ -141,17 +141,24 @@ def _why(run: Run, mine: Path, said: list[str]) -> str | None:
 
 
 def _scored(run: Run, mine: Path) -> bool:
-    return _trained(run, mine) and (mine / "metrics.json").is_file()
+    """Whether there are metrics of this very training."""
+    trained, measured = _content(mine / "run.json"), _content(mine / "metrics.json")
+    same = measured is not None and measured.get("model") == (trained or {}).get("model")
+    return same and _trained(run, mine)
 
 
 def _trained(run: Run, mine: Path) -> bool:
     """Whether there are results of this very spec."""
+    spec = _content(mine / "spec.json")
+    return spec == run.model_dump(mode="json") and _content(mine / "run.json") is not None
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """What a file of a run says; None if there is none."""
     try:
-        return (mine / "run.json").is_file() and read_json(mine / "spec.json") == run.model_dump(
-            mode="json"
-        )
+        return read_mapping(path)
     except (FtagPruneError, OSError):
-        return False
+        return None
 
 
 def _is_running(mine: Path) -> bool:

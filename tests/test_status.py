@@ -19,12 +19,12 @@ def asked():
     return study(grid__widths=[8], grid__runs_per_job=100)
 
 
-def leave(folder, run, *, scored=True):
+def leave(folder, run, *, scored=True, measured="a"):
     mine = folder / "runs" / run.name
     write_json(mine / "spec.json", run.model_dump(mode="json"))
-    write_json(mine / "run.json", {})
+    write_json(mine / "run.json", {"model": "a"})
     if scored:
-        write_json(mine / "metrics.json", {})
+        write_json(mine / "metrics.json", {"model": measured})
 
 
 def states(asked, folder):
@@ -50,6 +50,12 @@ def test_a_run_is_done_when_it_is_trained_and_scored(asked, tmp_path):
     assert {(one.run.seed, one.state) for one in found} == {(1, "done"), (2, "trained")}
     assert not complete(found)
     assert {run.seed for run in missing(asked.runs(), tmp_path / "runs")} == {2}
+
+
+def test_metrics_of_an_earlier_training_are_none(asked, tmp_path):
+    for run in asked.runs():
+        leave(tmp_path, run, measured="b")
+    assert set(states(asked, tmp_path).values()) == {"trained"}
 
 
 def test_results_of_another_spec_are_none(asked, tmp_path):
