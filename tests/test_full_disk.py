@@ -19,7 +19,8 @@ from ftag_prune.generate.accepted import Accepted
 from ftag_prune.generate.write import write
 from ftag_prune.record import atomic, read_json, write_csv, write_json
 from ftag_prune.train import train_runs
-from ftag_prune.train.state import save, start
+from ftag_prune.train.checkpoints import save
+from ftag_prune.train.state import start
 
 MOUNT, UNMOUNT = shutil.which("mount"), shutil.which("umount")
 

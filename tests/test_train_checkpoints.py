@@ -14,8 +14,8 @@ from ftag_prune.model import load_tensors, save_tensors
 from ftag_prune.pressure import Dual, Dwa
 from ftag_prune.record import read_json
 from ftag_prune.train import Stop, fit, loop, train_runs
+from ftag_prune.train.checkpoints import previous_of, resume, save
 from ftag_prune.train.sealed import seal
-from ftag_prune.train.state import previous_of, resume, save
 
 BATCHES = 6  # of an epoch
 
