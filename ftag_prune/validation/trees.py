@@ -59,7 +59,7 @@ def trees(jets: HeldOut, path: Path, *, seed: int) -> Trees:
 
     Parameters
     ----------
-    path : scores in the layout of ``scores.h5``; made again if jets, code, seed or settings are others
+    path : scores in the layout of ``scores.h5``; made again if jets, code, seed or settings changed
     seed : of the split of the histograms' sample; the same seed gives the same trees
     """
     identity = digest([jets.about.fingerprint, __version__, seed, SETTINGS, _MOST])
