@@ -12,7 +12,6 @@ import errno
 import hashlib
 import re
 import stat
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -25,7 +24,7 @@ from pydantic import Field
 
 from ftag_prune import __version__
 from ftag_prune.errors import ConfigError, FtagPruneError
-from ftag_prune.record import atomic, checksum, parse_json
+from ftag_prune.record import atomic, atomic_folder, checksum, parse_json
 from ftag_prune.spec import Spec, validated
 
 __all__ = ["LARGEST", "Packed", "archive", "unpack"]
@@ -166,15 +165,10 @@ def unpack(path: Path, out: Path, *, largest: int = LARGEST) -> Packed:
     with _opened(path) as file:
         entries = {one.filename: one for one in file.infolist()}
         about = _checked(path, file.infolist(), _manifest(path, file), largest=largest)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as made:
-            whole = Path(made) / "whole"
+        with atomic_folder(out) as whole:
             whole.mkdir()
             for name, known in about.files.items():
                 _extract(path, file, entries[name], whole / name, known)
-            if out.exists():
-                out.rmdir()
-            whole.rename(out)
     return Packed(len(about.files), sum(one.size for one in about.files.values()))
 
 

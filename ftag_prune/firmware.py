@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from ftag_prune.errors import FtagPruneError, nearest
 from ftag_prune.model import Model
 from ftag_prune.networks import MlpNetwork
-from ftag_prune.record import provenance, write_json
+from ftag_prune.record import atomic_folder, provenance, write_json
 from ftag_prune.tensors import load, unshuffled
 
 __all__ = ["FirmwareReport", "to_firmware"]
@@ -166,9 +165,7 @@ def to_firmware(
     hls4ml = _hls4ml()
     tagger = _folded(network, fixed)
     x = _random(network) if jets is None else _real(jets, model.about.inputs)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
-        folder = Path(beside).resolve() / out.name
+    with atomic_folder(out.resolve()) as folder:
         used = _write(hls4ml, tagger, fixed, folder, reuse=reuse, part=part)
         sent, clipped = _sent(tagger, fixed, x)
         logits = _emulated(folder, sent, classes=network.classes)
@@ -177,7 +174,7 @@ def to_firmware(
             out, fixed.name, used, len(x), jets is not None, *compared, clipped=clipped
         )
         write_json(folder / "interface.json", _interface(model, tagger, fixed, report))
-        _moved(folder, out)
+        _described_at(folder, out)
     return report
 
 
@@ -344,11 +341,10 @@ def _entries(fixed: _Fixed) -> int:
     return int(np.clip(4 / fixed.step, 1024, 16384))
 
 
-def _moved(folder: Path, out: Path) -> None:
-    """The project at its last place; hls4ml wrote the first into its description."""
+def _described_at(folder: Path, out: Path) -> None:
+    """The project as of its last place; hls4ml wrote the first into its description."""
     described = folder / "hls4ml_config.yml"
     described.write_text(described.read_text().replace(str(folder), str(out.resolve())))
-    folder.rename(out)
 
 
 def _interface(

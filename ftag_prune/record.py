@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from ftag_prune.process import Process, gone, machine
 
 __all__ = [
     "atomic",
+    "atomic_folder",
     "beside",
     "checksum",
     "digest",
@@ -83,6 +85,27 @@ def atomic(path: Path, *, size: int = 0) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give the place of a folder to make beside `path`, which is not there or empty; as `atomic`.
+
+    The folder becomes `path` when the block ends well. After an exception nothing is left of it.
+
+    Raises
+    ------
+    FtagPruneError
+        If there is no space, or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as made:
+            whole = Path(made) / path.name
+            yield whole
+            whole.rename(path)
+    except OSError as wrong:
+        raise _named(wrong, path, path) from None
 
 
 def move(source: Path, target: Path) -> None:

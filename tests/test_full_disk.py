@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from test_train import a_run, described, prepared  # noqa: F401
 
-from ftag_prune import plots, record
+from ftag_prune import plots, record, report
+from ftag_prune.archive import archive, unpack
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.evaluate import _write_scores
 from ftag_prune.flavours import TASKS
@@ -19,7 +20,8 @@ from ftag_prune.generate.accepted import Accepted
 from ftag_prune.generate.write import write
 from ftag_prune.record import atomic, read_json, write_csv, write_json
 from ftag_prune.train import train_runs
-from ftag_prune.train.state import save, start
+from ftag_prune.train.checkpoints import save
+from ftag_prune.train.state import start
 
 MOUNT, UNMOUNT = shutil.which("mount"), shutil.which("umount")
 
@@ -43,6 +45,14 @@ def tight(tmp_path, monkeypatch):
     yield folder
     if real:
         subprocess.run([UNMOUNT, "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tight):
+    """The same, only where it is real."""
+    if not tight.is_mount():
+        pytest.skip("no small file system can be mounted here")
+    return tight
 
 
 def failing(number):
@@ -145,6 +155,43 @@ def test_a_figure(tight):
     with is_full():
         plots.save(fig, tight / "figure", [{"x": 1}])
     assert empty(tight)
+
+
+def test_a_report(tight):
+    with is_full():
+        report.write(tight / "report.html", "<p>" * 100_000)
+    assert empty(tight)
+
+
+def results(folder):
+    """As much of a study as an archive wants, 100 kB that do not become less."""
+    (folder / "runs/a").mkdir(parents=True)
+    (folder / "runs/a/run.json").write_text("{}")
+    (folder / "runs/a/model.pt").write_bytes(np.random.default_rng(0).bytes(100_000))
+    return folder
+
+
+def test_an_archive(tight, tmp_path):
+    with is_full():
+        archive(results(tmp_path / "results"), tight / "a.zip")
+    assert empty(tight)
+
+
+def test_an_archive_that_is_opened(small_disk, tmp_path):
+    archive(results(tmp_path / "results"), tmp_path / "a.zip")
+    with is_full():
+        unpack(tmp_path / "a.zip", small_disk / "opened")
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_training_into_a_folder_that_is_full(small_disk, prepared):  # noqa: F811
+    """Of its run nothing is there: it has not begun."""
+    (small_disk / "full").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    with pytest.raises((OSError, FtagPruneError)) as wrong:
+        train_runs([a_run()], prepared, small_disk / "runs")
+    assert wrong.value.errno == errno.ENOSPC
+    assert "claim.json" in str(wrong.value)
+    assert not list(small_disk.rglob("*.pt"))
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from ftag_prune.rates import TwoRates
 from ftag_prune.shadow import gated, parts_of, prunable
 from ftag_prune.tensors import Description
 from ftag_prune.train import fit
+from ftag_prune.train.checkpoints import resume, save
 from ftag_prune.train.criteria import scores
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import start
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 

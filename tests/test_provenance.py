@@ -49,7 +49,7 @@ def made(tmp_path_factory):
         "grid": {"tasks": ["single_b"], "widths": [5], "depth": 2, "targets": [0], "keep": [4]},
         "training": {"epochs": {"dense": 1, "gated": 1, "tuned": 1}, "batch_size": 100},
     }
-    study["grid"]["seeds"] = [1]
+    study["grid"]["seeds"], study["validation"] = [1], None
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     from ftag_prune.cli.given import study_of
 
@@ -386,6 +386,33 @@ def test_a_project_of_firmware_tells_its_model_and_what_was_asked(results, monke
     assert verify(results.with_name("elsewhere")).wrong == ()
     (out / "firmware/tagger.cpp").write_text("another")
     assert verify(results).wrong == ("firmware/firmware/tagger.cpp: has changed since it was made",)
+
+
+@pytest.mark.filterwarnings("ignore:Data has no positive values")  # of so few jets
+def test_a_folder_that_moved_goes_on_and_tells_the_same(made, tmp_path):
+    shutil.copytree(made.parents[1], tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = tmp_path / "new/results/mini"
+    assert verify(moved) == verify(made)
+    told, there = origin_of(moved / "runs" / RUN / "model.pt"), moved / "jets/single_b"
+    assert told["as_made"] is True
+    assert told["jets"]["fingerprint"] == read_json(moved / "runs" / RUN / "run.json")["jets"]
+    chunk, runs, chunks = moved / "chunks/a.json", moved / "runs", moved / "chunks"
+    before = [read_json(chunks / f"a.{kind}.json") for kind in ("trained", "evaluated")]
+    code, text = call("train", chunk, there, runs, chunks / "a.trained.json")
+    assert code == 0
+    assert "done before" in text
+    call("evaluate", chunk, there / "test.h5", runs, chunks / "a.evaluated.json")
+    assert before == [read_json(chunks / f"a.{kind}.json") for kind in ("trained", "evaluated")]
+    table, page = moved / "tables/single_b.csv", moved / "report.html"
+    call("summary", moved / "study.json", runs, table, "--task", "single_b")
+    assert table.read_bytes() == (made / "tables/single_b.csv").read_bytes()
+    figures = moved / "figures/single_b"
+    call("figures", moved / "study.json", runs, table, figures, "--task", "single_b")
+    code, text = call("report", moved / "study.json", moved, page)
+    assert code == 0, text
+    assert str(tmp_path / "old") not in page.read_text()
+    assert verify(moved).wrong == ()
 
 
 # -- from anybody ----------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ from ftag_prune.record import read_json
 from ftag_prune.spec import validated
 from ftag_prune.tensors import Description, Jets, JetsOnDisk, description, load, load_within
 from ftag_prune.train import fit, train_runs
+from ftag_prune.train.checkpoints import resume, save
 from ftag_prune.train.losing import freeze
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import start
 
 torch.set_num_threads(1)
 

@@ -13,7 +13,7 @@ from ftag_prune.record import read_json
 from ftag_prune.tensors import Jets
 from ftag_prune.train import train_runs
 from ftag_prune.train.before import before_of
-from ftag_prune.train.state import identity_of
+from ftag_prune.train.checkpoints import identity_of
 
 NAMES = ("s1_a", "s1_b", "s1_c", "s1_d", "s2_d", "s2_c", "s2_b", "s2_a", "pt")
 

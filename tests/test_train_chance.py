@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from test_train import a_run, described, equal, fitted, jets, same
+from resuming import resumed
+from test_train import a_run, equal, fitted, same
 
 from ftag_prune.architecture import Mlp
-from ftag_prune.train import fit
 from ftag_prune.train.chance import drawing, gate_noise, judging_order, order
-from ftag_prune.train.state import resume, save
 
 CPU = torch.device("cpu")
 
@@ -60,15 +59,4 @@ def test_dropout_is_at_work():
 @pytest.mark.parametrize("stop", [1, 3, 5, 6])
 @pytest.mark.parametrize("keep", [9, None])
 def test_a_training_with_dropout_resumes_to_the_same_bits(tmp_path, stop, keep):
-    run, path = dropping(keep=keep), tmp_path / "checkpoint.pt"
-
-    def after_epoch(state):
-        if state.epoch == stop:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    state = resume(path, run, described(), identity="mine")
-    assert state.epoch == stop
-    second = fit(run, state, jets(), jets(300, seed=1))
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
+    resumed(dropping(keep=keep), tmp_path, stop=stop)

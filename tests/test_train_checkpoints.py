@@ -1,6 +1,9 @@
 """Checkpoints between batches, two of them, with a seal; what is damaged is not gone on from."""
 
+import json
+import os
 import random
+import time
 
 import pytest
 import torch
@@ -12,10 +15,11 @@ from ftag_prune.errors import StoppedError
 from ftag_prune.gates import HardConcrete, Sigmoid
 from ftag_prune.model import load_tensors, save_tensors
 from ftag_prune.pressure import Dual, Dwa
+from ftag_prune.process import machine
 from ftag_prune.record import read_json
 from ftag_prune.train import Stop, fit, loop, train_runs
+from ftag_prune.train.checkpoints import previous_of, resume, save
 from ftag_prune.train.sealed import seal
-from ftag_prune.train.state import previous_of, resume, save
 
 BATCHES = 6  # of an epoch
 
@@ -226,6 +230,28 @@ def test_a_clock_that_goes_backwards_changes_nothing(prepared, tmp_path, monkeyp
     monkeypatch.setattr("time.time", lambda: float(next(moments)))
     train_runs([a_run()], prepared, tmp_path / "out", checkpoint_seconds=0)
     assert read_json(tmp_path / "out/run/run.json")["seconds"] >= 0
+
+
+@pytest.mark.parametrize("days", [-400, -1, 1, 400])
+def test_a_clock_that_is_set_between_two_calls_changes_nothing(
+    prepared,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    days,
+):
+    """A stopped training, with what a killed process has left, as of another day."""
+    stop, out = Stop(), tmp_path / "out"
+    stopping_at(stop, 17, monkeypatch)
+    with pytest.raises(StoppedError):
+        train_runs([a_run()], prepared, out, stop=stop)
+    dead = {"host": "here", "process": [machine(), 2**30, 1], "job": None, "mark": "0", "beat": "1"}
+    (out / "run/claim.json").write_text(json.dumps(dead))
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (time.time() + 86_400 * days,) * 2)
+    (first,) = train_runs([a_run()], prepared, out)
+    (whole,) = train_runs([a_run()], prepared, tmp_path / "whole")
+    assert first == whole
+    assert not first.skipped
 
 
 def test_what_a_killed_process_left_is_removed_when_its_run_is_done(prepared, tmp_path):  # noqa: F811

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from network_kinds import network_of, some_jets
-from test_train import a_run, described, equal, fitted, jets, same
+from resuming import resumed
+from test_train import a_run, described, fitted, jets, same
 from test_train import prepared as prepared  # a fixture
 from torch.nn.functional import cross_entropy
 
@@ -18,10 +19,10 @@ from ftag_prune.record import read_json
 from ftag_prune.selection import shares
 from ftag_prune.shadow import parts_of, prunable
 from ftag_prune.tensors import Jets
-from ftag_prune.train import fit, train_runs
+from ftag_prune.train import train_runs
 from ftag_prune.train.before import Before
 from ftag_prune.train.criteria import scores
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import start
 
 RATES = TwoRates(weights=1e-2)
 LONG = Training(epochs=Epochs(dense=2, gated=5, tuned=3), batch_size=100)
@@ -191,19 +192,7 @@ def test_controls_stay_within_a_budget_of_parameters(kind, target):
 @pytest.mark.parametrize("stop", range(1, 10))
 @pytest.mark.parametrize("kind", [OneShot, Iterative, Scratch])
 def test_a_control_resumes_to_the_same_bits(tmp_path, kind, stop):
-    run, path = controlled(kind), tmp_path / "checkpoint.pt"
-
-    def after_epoch(state):
-        if state.epoch == stop:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    state = resume(path, run, described(), identity="mine")
-    assert state.epoch == stop
-    second = fit(run, state, jets(), jets(300, seed=1))
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
-    assert (whole.frozen, whole.kept) == (second.frozen, second.kept)
+    resumed(controlled(kind), tmp_path, stop=stop)
 
 
 # -- criteria ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from resuming import resumed
 from test_train import a_run, described, equal, fitted, how, jets, same
 from test_train import prepared as prepared  # a fixture
 from test_train_controls import controlled
@@ -16,9 +17,10 @@ from ftag_prune.record import read_json
 from ftag_prune.shadow import Shadow
 from ftag_prune.tensors import Jets
 from ftag_prune.train import fit, train_runs
+from ftag_prune.train.checkpoints import resume, save
 from ftag_prune.train.device import available, device_of, fused, mixed, place, scaler_of
 from ftag_prune.train.losses import class_loss
-from ftag_prune.train.state import State, resume, save, start
+from ftag_prune.train.state import State, start
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("meta")
 PHASES = Epochs(dense=2, gated=3, tuned=2)
@@ -89,7 +91,7 @@ def test_optimisers_are_fused_where_that_is_known_to_work():
 def test_what_a_network_takes_of_jets_moves_with_it():
     network = start(a_run(), described()).network
     network.taken = torch.tensor([0, 2])
-    place(network, ELSEWHERE)
+    place(ELSEWHERE, network)
     assert {one.device for one in network.state_dict().values()} == {ELSEWHERE}
     assert network.taken.device == ELSEWHERE
 
@@ -106,9 +108,10 @@ def moves(monkeypatch):
     """What is moved in trainings that take a part of the CPU for another device."""
     found = {"networks": [], "batches": 0}
 
-    def move(module, device):
-        module.where = device
-        found["networks"] += [device.type] if isinstance(module, Network) else []
+    def move(device, *modules):
+        for module in (one for one in modules if one is not None):
+            module.where = device
+            found["networks"] += [device.type] if isinstance(module, Network) else []
 
     def to(some, device):
         assert device == ELSEWHERE
@@ -204,18 +207,7 @@ def test_a_loss_is_summed_in_float32(precision):
 @pytest.mark.parametrize("precision", HALVES)
 @pytest.mark.parametrize("stop", [1, 4, 5])
 def test_a_training_in_half_precision_resumes_to_the_same_bits(tmp_path, precision, stop):
-    run, path = a_run(training=training(precision=precision)), tmp_path / "checkpoint.pt"
-
-    def after_epoch(state):
-        if state.epoch == stop:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    state = resume(path, run, described(), identity="mine")
-    assert state.epoch == stop
-    second = fit(run, state, jets(), jets(300, seed=1))
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
+    resumed(a_run(training=training(precision=precision)), tmp_path, stop=stop)
 
 
 def test_a_scale_that_is_too_large_costs_steps_and_no_weights():

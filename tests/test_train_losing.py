@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-from test_train import a_run, described, equal, fitted, how, jets, same
+from resuming import resumed
+from test_train import a_run, described, fitted, how, jets
 from test_train import prepared as prepared  # a fixture
 
 from ftag_prune.compact import cut
@@ -17,9 +18,9 @@ from ftag_prune.pressure import Fixed
 from ftag_prune.rates import TwoRates
 from ftag_prune.record import read_csv
 from ftag_prune.shadow import gated
-from ftag_prune.train import fit, train_runs
+from ftag_prune.train import train_runs
 from ftag_prune.train.losing import freeze, ratchet
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import start
 
 LONG = Training(epochs=Epochs(dense=1, gated=10, tuned=2), batch_size=100)
 HARD = StraightThrough()
@@ -171,18 +172,8 @@ def test_what_the_optimiser_remembers_goes_with_the_nodes_that_stay(optimiser):
 @pytest.mark.parametrize("stop", range(2, 12))
 @pytest.mark.parametrize("gate", [HARD, Budget()], ids=lambda one: one.kind)
 def test_a_training_with_a_ratchet_resumes_to_the_same_bits(tmp_path, gate, stop):
-    run, path = ratcheted(gate=gate, goal=Goal(inputs=True), keep=None), tmp_path / "checkpoint.pt"
-
-    def after_epoch(state):
-        if state.epoch == stop:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    state = resume(path, run, described(), identity="mine")
-    second = fit(run, state, jets(), jets(300, seed=1))
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
-    assert (whole.frozen, whole.kept, whole.nodes) == (second.frozen, second.kept, second.nodes)
+    run = ratcheted(gate=gate, goal=Goal(inputs=True), keep=None)
+    resumed(run, tmp_path, stop=stop)
 
 
 # -- freeze --------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_train import a_run, described, equal, same
+from resuming import resumed
+from test_train import a_run, described
 from test_train_controls import controlled
 
 from ftag_prune.architecture import TrackOrigin, Transformer
@@ -16,7 +17,7 @@ from ftag_prune.shadow import Gates, Shadow, folded, gated, gated_origins, pruna
 from ftag_prune.tensors import Jets
 from ftag_prune.train import fit
 from ftag_prune.train.losses import class_loss, losses, total_at_rest
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.state import start
 
 SHORT = Training(epochs=Epochs(dense=1, gated=2, tuned=1), batch_size=50)
 
@@ -192,16 +193,8 @@ def test_controls_judge_nodes_of_such_a_network(criterion):
 def test_a_training_with_origins_resumes_to_the_same_bits(tmp_path, precision):
     network_ = transformer(dropout=0.2)
     settings = SHORT.model_copy(update={"precision": precision})
-    run, path = a_training(network=network_, training=settings), tmp_path / "checkpoint.pt"
-
-    def after_epoch(state):
-        if state.epoch == 2:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    second = fit(run, resume(path, run, about(), identity="mine"), jets(), jets(100, 1))
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
+    run = a_training(network=network_, training=settings)
+    resumed(run, tmp_path, stop=2, about=about(), train=jets(), val=jets(100, 1))
 
 
 def test_jets_that_do_not_know_them_are_one_sentence():

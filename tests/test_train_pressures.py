@@ -3,14 +3,15 @@
 from typing import get_args
 
 import pytest
-from test_train import a_run, described, equal, fitted, how, jets, same
+from resuming import resumed
+from test_train import a_run, described, equal, fitted, how, same
 
 from ftag_prune.config import Epochs, Sgd, Training
 from ftag_prune.gates import Sigmoid
 from ftag_prune.pressure import Fixed, Ladder, Memory, PerNode, Polyak, Pressure
 from ftag_prune.rates import HighToLow, Rates, TwoRates
-from ftag_prune.train import fit
-from ftag_prune.train.state import resume, save, start
+from ftag_prune.train.checkpoints import resume, save
+from ftag_prune.train.state import start
 
 PRESSURES = [kind() for kind in get_args(get_args(Pressure)[0])]
 RATES = [kind() for kind in get_args(get_args(Rates)[0])]
@@ -22,42 +23,24 @@ def pressed(*, training=None, **changes):
     return a_run(how=how(**chosen), **({} if training is None else {"training": training}))
 
 
-def interrupted(run, path, *, stop):
-    """The run, ended after `stop` epochs and taken up again from its checkpoint."""
-
-    def after_epoch(state):
-        if state.epoch == stop:
-            save(path, state, identity="mine")
-
-    whole = fitted(run, after_epoch=after_epoch)
-    state = resume(path, run, described(), identity="mine")
-    assert state.epoch == stop
-    return whole, fit(run, state, jets(), jets(300, seed=1))
-
-
 @pytest.mark.parametrize("stop", [3, 4])
 @pytest.mark.parametrize("pressure", PRESSURES, ids=lambda one: one.kind)
 def test_every_pressure_runs_and_resumes_to_the_same_bits(tmp_path, pressure, stop):
     run = pressed(pressure=pressure)
-    whole, second = interrupted(run, tmp_path / "checkpoint.pt", stop=stop)
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
-    assert whole.frozen == second.frozen
+    whole, _ = resumed(run, tmp_path, stop=stop)
     assert sum(whole.network.architecture.hidden) == 9
 
 
 @pytest.mark.parametrize("rates", RATES, ids=lambda one: one.kind)
 def test_all_rates_run_and_resume_to_the_same_bits(tmp_path, rates):
     run = pressed(rates=rates, pressure=PerNode(value=10))
-    whole, second = interrupted(run, tmp_path / "checkpoint.pt", stop=4)
-    assert same(whole.network, second.network)
-    assert equal(whole.history, second.history)
+    resumed(run, tmp_path, stop=4)
 
 
 def test_the_high_rate_ends_with_the_epoch_in_which_pruning_started(tmp_path):
     rates = HighToLow(high=0.3, low=0.01, trigger=0.2)
     run = pressed(rates=rates, pressure=Fixed(value=1e3))
-    whole, second = interrupted(run, tmp_path / "checkpoint.pt", stop=4)
+    whole, second = resumed(run, tmp_path, stop=4)
     rows, used = whole.history, []
     begun = next(index for index, row in enumerate(rows) if row["pruned"] >= 0.2)
     assert rows[begun]["phase"] == "gated"

@@ -1,4 +1,4 @@
-"""Prepared jets as tensors, their batches from memory or from the disk; how we compute with them."""
+"""Prepared jets as tensors, and batches of them from memory or from the disk; one thread."""
 
 from ftag_prune.tensors.arithmetic import one_thread
 from ftag_prune.tensors.disk import JetsOnDisk

@@ -13,7 +13,7 @@ from ftag_prune.networks import Network, TwoStepNetwork, build_for
 from ftag_prune.record import checksum, read_mapping
 from ftag_prune.tensors import Description
 
-__all__ = ["Before", "before_of"]
+__all__ = ["NOTHING", "Before", "before_of"]
 
 
 class Before(NamedTuple):
@@ -44,6 +44,9 @@ class Before(NamedTuple):
         if isinstance(network, TwoStepNetwork):
             network.adopt(self.first.network)
         return network
+
+
+NOTHING = Before()
 
 
 def _completed(architecture: TwoStep, first: Model) -> TwoStep:

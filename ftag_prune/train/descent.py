@@ -9,9 +9,10 @@ from ftag_prune.errors import TrainingError
 from ftag_prune.shadow import Shadow
 from ftag_prune.tensors import Description, Source
 from ftag_prune.train.before import Before
+from ftag_prune.train.checkpoints import identity_of, resume, save
 from ftag_prune.train.keeper import Habits, Keeper, forget
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import State, identity_of, resume, save, start
+from ftag_prune.train.state import State, start
 
 __all__ = ["left_behind", "stops"]
 

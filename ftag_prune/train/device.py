@@ -44,12 +44,13 @@ def device_of(training: Training) -> torch.device:
     return torch.empty(0, device=name).device  # with its number, as tensors tell it
 
 
-def place(module: nn.Module, device: torch.device) -> None:
-    """Move a module, and what its networks know of the jets' columns."""
-    module.to(device)
-    for network in module.modules():
-        if isinstance(network, Network) and network.taken is not None:
-            network.taken = network.taken.to(device)
+def place(device: torch.device, *modules: nn.Module | None) -> None:
+    """Move modules, and what their networks know of the jets' columns."""
+    for module in (one for one in modules if one is not None):
+        module.to(device)
+        for network in module.modules():
+            if isinstance(network, Network) and network.taken is not None:
+                network.taken = network.taken.to(device)
 
 
 def fused(device: torch.device) -> bool:

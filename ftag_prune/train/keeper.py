@@ -14,7 +14,8 @@ from ftag_prune.claim import Claim, Holder, claimed
 from ftag_prune.errors import TrainingError
 from ftag_prune.process import machine
 from ftag_prune.record import move, temporaries
-from ftag_prune.train.state import State, previous_of, save
+from ftag_prune.train.checkpoints import previous_of, save
+from ftag_prune.train.state import State
 from ftag_prune.train.stopping import Stop
 
 __all__ = ["CLAIM", "BusyError", "Habits", "Keeper", "forget"]

@@ -27,10 +27,11 @@ from ftag_prune.tensors import (
     one_thread,
 )
 from ftag_prune.train.before import Before, before_of
+from ftag_prune.train.checkpoints import identity_of, resume
 from ftag_prune.train.descent import left_behind
 from ftag_prune.train.keeper import BusyError, Habits, Keeper, forget
 from ftag_prune.train.loop import fit
-from ftag_prune.train.state import Node, Trained, identity_of, resume
+from ftag_prune.train.state import Node, Trained
 from ftag_prune.train.stopping import Stop
 
 __all__ = ["Outcome", "train_runs"]

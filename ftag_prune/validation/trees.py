@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from ftag_prune import __version__
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import score_name
 from ftag_prune.record import atomic, digest
@@ -58,10 +59,10 @@ def trees(jets: HeldOut, path: Path, *, seed: int) -> Trees:
 
     Parameters
     ----------
-    path : scores in the layout of ``scores.h5``; made again if jets, seed or settings are others
+    path : scores in the layout of ``scores.h5``; made again if jets, code, seed or settings changed
     seed : of the split of the histograms' sample; the same seed gives the same trees
     """
-    identity = digest([jets.about.fingerprint, seed, SETTINGS, _MOST, list(jets.task.classes)])
+    identity = digest([jets.about.fingerprint, __version__, seed, SETTINGS, _MOST])
     found = _before(jets, path, identity)
     if found is None:
         found = _trained(jets, seed)

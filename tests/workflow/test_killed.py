@@ -6,6 +6,7 @@ Processes are forked from one that has imported everything, so that each costs n
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,10 +196,17 @@ SMALL = {
 }
 
 
+TABLE = "results/killed/tables/single_b.csv"
+LOST = "single_b-w8-p50-budget-s1"
+
+# As the README has it.
+TOUCH = "touch now && find results -newer now -exec touch -r now {} +"
+
+
 def snakemake(folder, *options):
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
     return [
-        *[sys.executable, "-m", "snakemake", "results/killed/tables/single_b.csv"],
+        *[sys.executable, "-m", "snakemake", TABLE],
         *["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)],
         *["--configfile", str(folder / "small.yaml"), "--cores", "2", "--rerun-incomplete"],
         *options,
@@ -210,25 +218,29 @@ def ended(command):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
-def test_a_study_that_is_killed_again_and_again_ends_with_the_same_numbers(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        folder.mkdir()
-    begun = time.monotonic()
-    code, text = ended(snakemake(whole))
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Folder of a study that nobody disturbed, and how long it took."""
+    folder, begun = tmp_path_factory.mktemp("study"), time.monotonic()
+    code, text = ended(snakemake(folder))
     assert code == 0, text
-    usual, chance = time.monotonic() - begun, random.Random(6)  # noqa: S311
+    return folder, time.monotonic() - begun
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_again_and_again_ends_with_the_same_numbers(study, tmp_path):
+    (whole, usual), killed = study, tmp_path
+    chance = random.Random(6)  # noqa: S311
     for _ in range(3):
-        study = subprocess.Popen(
+        started_study = subprocess.Popen(
             snakemake(killed),
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        with study:
+        with started_study:
             time.sleep(chance.uniform(0.3, 0.7) * usual)
-            os.killpg(study.pid, signal.SIGKILL)
+            os.killpg(started_study.pid, signal.SIGKILL)
         code, text = ended(snakemake(killed, "--unlock"))
         assert code == 0, text
     code, text = ended(snakemake(killed))
@@ -236,8 +248,49 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_numbers(tmp_p
     assert results(killed / "results") == results(whole / "results")
     runs = killed / "results/killed/runs"
     assert nothing_left_over(runs)
-    tables = [(one / "results/killed/tables/single_b.csv").read_text() for one in (whole, killed)]
+    tables = [(one / TABLE).read_text() for one in (whole, killed)]
     assert without_seconds(tables[0]) == without_seconds(tables[1])
+
+
+@pytest.mark.slow
+def test_results_that_moved_go_on_where_they_are(study, tmp_path):
+    """Only the folder of results was moved: what Snakemake noted of it stayed behind."""
+    whole, moved = study[0], tmp_path / "elsewhere"
+    shutil.copytree(whole / "results", moved / "results")
+    runs = moved / "results/killed/runs"
+    shutil.rmtree(runs / LOST)
+    for lost in (moved / TABLE, *moved.glob("results/killed/chunks/*.json")):
+        lost.unlink()
+    code, text = ended(snakemake(moved))
+    assert code == 0, text
+    assert "rule prepare" not in text
+    assert results(moved / "results") == results(whole / "results")
+    logs = [path.read_text() for path in moved.glob("results/killed/logs/train/*.log")]
+    ends = [line for text in logs for line in text.splitlines() if "val loss" in line]
+    assert [line.split(": ")[0] for line in ends] == [LOST]
+
+
+@pytest.mark.slow
+def test_a_clock_that_was_set_back_is_one_sentence_and_a_touch(study, tmp_path):
+    whole, later = study[0], tmp_path / "later"
+    shutil.copytree(whole, later)
+    day = 86_400 * 10**9
+    for path in later.rglob("results/**/*"):
+        state = path.stat()
+        os.utime(path, ns=(state.st_atime_ns + day, state.st_mtime_ns + day))
+    code, text = ended(snakemake(later))
+    assert code == 0
+    assert "Nothing to be done" in text
+    (later / TABLE).unlink()
+    code, text = ended(snakemake(later))
+    assert code != 0
+    assert "has older modification time" in text
+    assert "clock skew" in text
+    assert f"`{TOUCH}`" in (ROOT / "README.md").read_text()
+    subprocess.run(["/bin/sh", "-c", TOUCH], cwd=later, check=True)
+    code, text = ended(snakemake(later))
+    assert code == 0, text
+    assert (later / TABLE).read_bytes() == (whole / TABLE).read_bytes()
 
 
 def without_seconds(table):
