@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +13,8 @@ from ftag_prune.errors import SampleError
 from ftag_prune.flavours import TASKS, Task
 from ftag_prune.plots.style import Array
 from ftag_prune.prepare.count import NO_CLASS
-from ftag_prune.read.hdf5 import open_hdf5
 from ftag_prune.record import write_csv
-from ftag_prune.tensors import description
+from ftag_prune.tensors import description, told_by
 
 __all__ = ["Flow", "Sample", "captions", "draw", "flow_rows", "read_sample"]
 
@@ -81,10 +79,8 @@ def read_sample(path: Path) -> Sample:
 
     SampleError if the file was prepared before it told its spectra, or if jets got lost in it.
     """
-    about = description(path)
-    with open_hdf5(path) as file:
-        lost = [name for name in _KEYS if name not in file.attrs]
-        told = {name: json.loads(file.attrs[name]) for name in _KEYS if name not in lost}
+    about, told = description(path), told_by(path, *_KEYS)
+    lost = [name for name in _KEYS if name not in told]
     if lost:
         raise SampleError(
             f"{path}: has no attribute '{lost[0]}', which tables and figures of the sample need; "

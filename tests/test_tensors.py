@@ -26,6 +26,7 @@ from ftag_prune.tensors import (
     description,
     load,
     load_within,
+    told_by,
     unshuffled,
 )
 from ftag_prune.tensors.disk import mixed_windows
@@ -122,6 +123,16 @@ def test_attributes_that_are_none_of_ours_are_one_sentence(prepared, tmp_path, n
         file.attrs[name] = value
     with pytest.raises(SampleError, match=r"odd.h5: attributes that are none of ours \("):
         description(path)
+
+
+def test_what_a_file_tells_beside_is_read_as_that_of_anybody(prepared, tmp_path):
+    path = tmp_path / "odd.h5"
+    path.write_bytes(prepared[1].val.read_bytes())
+    assert told_by(path, "units", "nothing") == {"units": card().units}
+    with h5py.File(path, "a", libver=("v108", "latest")) as file:
+        file.attrs["units"] = "[" * 100_000
+    with pytest.raises(SampleError, match=r"odd.h5: attributes that are none of ours \("):
+        told_by(path, "units")
 
 
 @pytest.mark.parametrize("reader", [load, description])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -185,8 +184,10 @@ def _balance(text: str, to: str | None) -> dict[str, Any]:
     """A kind of balance, or all that a study can say of it as JSON."""
     if not text.startswith("{"):
         return {"kind": text} if to is None else {"kind": text, "to": to}
+    from ftag_prune.record import parse_json
+
     try:
-        content: dict[str, Any] = json.loads(text)
+        content: dict[str, Any] = parse_json(text)
     except ValueError as broken:
         raise ConfigError(f"--balance: not JSON ({broken})") from None
     return content if to is None else {**content, "to": to}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -22,8 +21,7 @@ from ftag_prune.flavours import task_of
 from ftag_prune.model import About, Model
 from ftag_prune.networks import Network
 from ftag_prune.record import provenance
-from ftag_prune.tensors import description
-from ftag_prune.tensors.meaning import prepared_file
+from ftag_prune.tensors import description, told_by
 
 __all__ = ["Origin", "told"]
 
@@ -109,9 +107,8 @@ class _Known(NamedTuple):
 
 def _known(jets: Path, about: About, origin: Origin) -> _Known:
     """Unit (empty for a pure number) and definition of each input; of tracks also mean and std."""
-    found = description(jets)
-    with prepared_file(jets) as file:
-        units, card = (json.loads(file.attrs.get(key, "{}")) for key in ("units", "card"))
+    found, written = description(jets), told_by(jets, "units", "card")
+    units, card = written.get("units", {}), written.get("card", {})
     for lost in about.inputs:
         if lost not in found.inputs:
             near = nearest(lost, found.inputs)

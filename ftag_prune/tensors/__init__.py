@@ -4,7 +4,7 @@ from ftag_prune.tensors.arithmetic import one_thread
 from ftag_prune.tensors.disk import JetsOnDisk
 from ftag_prune.tensors.jets import Jets, Source, batches, unshuffled
 from ftag_prune.tensors.machine import allowed_memory
-from ftag_prune.tensors.meaning import Description, description
+from ftag_prune.tensors.meaning import Description, description, told_by
 from ftag_prune.tensors.opening import load, load_within
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "load",
     "load_within",
     "one_thread",
+    "told_by",
     "unshuffled",
 ]

@@ -14,7 +14,7 @@ from ftag_prune.read.hdf5 import open_hdf5
 from ftag_prune.record import parse_json
 from ftag_prune.schema import LAYOUT
 
-__all__ = ["Description", "description", "prepared_file"]
+__all__ = ["Description", "description", "prepared_file", "told_by"]
 
 _KEYS = ("task", "classes", "inputs", "mean", "std", "fingerprint", "counts")
 
@@ -52,10 +52,23 @@ def description(path: Path) -> Description:
         lost = [name for name in _KEYS if name not in file.attrs]
         if lost:
             raise SampleError(f"{path}: has no attribute '{lost[0]}'")
-        try:
+        with _ours(path):
             return _described(file.attrs)
-        except (ValueError, TypeError) as broken:
-            raise SampleError(f"{path}: attributes that are none of ours ({broken})") from None
+
+
+def told_by(path: Path, *names: str) -> dict[str, Any]:
+    """Attributes of a prepared file that are JSON, those that are there of the ones asked for."""
+    with prepared_file(path) as file, _ours(path):
+        return {name: parse_json(file.attrs[name]) for name in names if name in file.attrs}
+
+
+@contextmanager
+def _ours(path: Path) -> Iterator[None]:
+    """Attributes that anybody may have written are one sentence."""
+    try:
+        yield
+    except (ValueError, TypeError) as broken:
+        raise SampleError(f"{path}: attributes that are none of ours ({broken})") from None
 
 
 def _described(attributes: Mapping[str, Any]) -> Description:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from ftag_prune.errors import SampleError
 from ftag_prune.flavours import Task, task_of
-from ftag_prune.tensors import Description, description
+from ftag_prune.tensors import Description, description, told_by
 from ftag_prune.tensors.meaning import prepared_file
 
 __all__ = ["Array", "HeldOut", "held_out"]
@@ -73,22 +72,19 @@ def held_out(folder: Path) -> HeldOut:
     SampleError if it is none, or if a class of the sample has no test jet.
     """
     path = folder / "test.h5"
-    about = description(path)
+    about, told = description(path), told_by(path, "card", "units", "references")
     with prepared_file(path) as file:
         jets = file["jets"]
         kept = [name for name in _COLUMNS if name in jets.dtype.names]
         table = jets.fields(["event", "label", "weight", *kept])[:]
-        told = {
-            key: json.loads(file.attrs.get(key, "{}")) for key in ("card", "units", "references")
-        }
     found = HeldOut(
         folder=folder,
         path=path,
         about=about,
         task=task_of(about.task).among(about.classes),
-        title=told["card"].get("title", about.task),
-        units=told["units"],
-        references={name: tuple(classes) for name, classes in told["references"].items()},
+        title=told.get("card", {}).get("title", about.task),
+        units=told.get("units", {}),
+        references={name: tuple(classes) for name, classes in told.get("references", {}).items()},
         event=table["event"],
         label=table["label"].astype(np.int64),
         columns={name: table[name].astype(np.float64) for name in kept},

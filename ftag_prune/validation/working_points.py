@@ -15,7 +15,7 @@ import yaml
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.flavours import Discriminant, Task
 from ftag_prune.metrics import Rejection, WorkingPoint, working_points
-from ftag_prune.record import atomic, read_json, write_json
+from ftag_prune.record import atomic, parse_json, read_json, write_json
 from ftag_prune.spec import Spec, load_yaml, validated
 from ftag_prune.validation.heldout import Array, HeldOut
 
@@ -218,7 +218,7 @@ def _read_csv(path: Path) -> dict[str, Any]:
         point["rejections"][row["background"]] = {
             key: row[key] or None for key in Rejected.model_fields
         }
-    shared = {name: json.loads(value) for name, _, value in comments}
+    shared = {name: parse_json(value) for name, _, value in comments}
     return {**shared, "points": list(points.values())}
 
 
