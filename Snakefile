@@ -5,15 +5,17 @@ import json
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
+from snakemake_interface_storage_plugins.registry import StoragePluginRegistry
 
 from ftag_prune import __version__
 from ftag_prune.config import Study
 from ftag_prune.errors import FtagPruneError
-from ftag_prune.schema import load_card
+from ftag_prune.schema import copy_name, load_card
 from ftag_prune.spec import validated
 
 min_version("9.0")
@@ -51,6 +53,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/fetch.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"

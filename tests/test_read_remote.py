@@ -1,14 +1,9 @@
-"""Files on servers: their URLs stay as they are, and are read through XRootD."""
+"""Files on servers: read through XRootD and from S3, or as copies that keep their URLs."""
 
 import json
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import fsspec
@@ -16,11 +11,13 @@ import h5py
 import numpy as np
 import pytest
 import uproot
+from servers import KEYS, s3, xrootd
 from small_samples import card, hdf5_card, small, write_hdf5, write_root
 
-from ftag_prune.errors import SampleError
+from ftag_prune.errors import ConfigError, SampleError
 from ftag_prune.prepare import prepare
 from ftag_prune.read import batches, entries, identity
+from ftag_prune.schema import Fetched, copied, copy_name
 
 URL = "root://server.org//data/jets.root"
 
@@ -139,66 +136,17 @@ def test_without_the_package_for_a_protocol_a_sentence_names_it(monkeypatch):
 @pytest.mark.parametrize("ask", [entries, identity, lambda one, url: list(batches(one, [url]))])
 def test_other_formats_have_no_urls(tmp_path, ask):
     write_hdf5(tmp_path / "a.h5", small(10))
-    with pytest.raises(SampleError, match="a URL of a hdf5 file; only ROOT files are read so"):
+    with pytest.raises(SampleError, match="a URL of a hdf5 file; only ROOT files are read so, and"):
         ask(hdf5_card(), "https://server.org/a.h5")
-
-
-def _free():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def _answers(port, process):
-    for _ in range(200):
-        if process.poll() is not None:
-            return False
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return True
-    return False
 
 
 @pytest.fixture(scope="module")
 def server():
     """An XRootD server on this machine: what it exports, and the URL of that folder."""
-    if not shutil.which("xrootd"):
-        pytest.skip("no xrootd server is installed")
     for name in ("XRootD", "fsspec_xrootd"):
         pytest.importorskip(name, reason="ftag_prune[xrootd] is not installed")
-    # Not pytest's folder, which only its user may enter: the server refuses to run as root.
-    with tempfile.TemporaryDirectory(prefix="xrootd-") as name:
-        folder, port = Path(name), _free()
-        exported, own = folder / "files" / "data", folder / "own"
-        for one in (exported, own):
-            one.mkdir(parents=True)
-        settings = (
-            "all.export /data r/o",
-            f"oss.localroot {folder / 'files'}",
-            f"all.adminpath {own}",
-            f"all.pidpath {own}",
-            f"xrd.port {port}",
-            "xrd.network nodnr",
-        )
-        written(folder / "xrootd.cfg", "\n".join(settings) + "\n")
-        folder.chmod(0o755)
-        user = {}
-        if os.geteuid() == 0:
-            shutil.chown(own, "nobody")
-            user = {"user": "nobody"}
-        command = ["xrootd", "-c", str(folder / "xrootd.cfg"), "-p", str(port)]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=own, stdout=log, stderr=log, **user)
-        try:
-            if not _answers(port, process):
-                pytest.skip(f"xrootd does not start: {(folder / 'log').read_text()[-200:]}")
-            yield exported, f"root://127.0.0.1:{port}//data"
-        finally:
-            process.terminate()
-            process.wait(10)
+    with xrootd() as found:
+        yield found
 
 
 def readable(path):
@@ -262,3 +210,163 @@ def test_the_command_takes_urls(server, tmp_path):
     assert ran.returncode == 0, ran.stderr
     with h5py.File(tmp_path / "out" / "train.h5") as file:
         assert json.loads(file.attrs["sources"])[0]["path"] == f"{url}/command.root"
+
+
+# -- S3 -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    with s3(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+def write_parquet(path, sample):
+    """The branches of the ROOT file, with a list of tracks for each jet."""
+    import awkward as ak
+
+    columns = {f"jet_{name}": values for name, values in sample.jets.items()}
+    tracks = {name: ak.unflatten(values, sample.counts) for name, values in sample.tracks.items()}
+    columns |= {f"trk_{name}": values for name, values in tracks.items()}
+    ak.to_parquet(ak.Array(columns), path)
+    return path
+
+
+FORMATS = {
+    "root": (card, write_root),
+    "hdf5": (hdf5_card, write_hdf5),
+    "parquet": (lambda **more: card(format="parquet", **more), write_parquet),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_s3_gives_the_jets_of_its_file(bucket, keys, tmp_path, kind):
+    described, write = FORMATS[kind]
+    local = write(tmp_path / f"jets.{kind}", small(400))
+    url = bucket.put(f"in/{local.name}", local.read_bytes())
+    elsewhere = described(endpoint=bucket.endpoint)
+    there = prepare(elsewhere, [url], tmp_path / "there", constituents=True, piece=150)
+    here = prepare(described(), [local], tmp_path / "here", constituents=True)
+    for one, other in zip(there[:3], here[:3]):
+        with h5py.File(one) as file, h5py.File(other) as same:
+            for name in ("jets", "tracks"):
+                assert file[name][:].tobytes() == same[name][:].tobytes()
+            (source,) = json.loads(file.attrs["sources"])
+    assert source == identity(elsewhere, url)
+    told = {"path": url, "size": local.stat().st_size, "endpoint": bucket.endpoint}
+    assert told.items() < source.items()
+    (mark,) = source.keys() - told.keys()
+    assert mark == ("uuid" if kind == "root" else "modified")
+    assert source[mark]
+
+
+def test_the_environment_may_name_the_server_of_s3(bucket, keys, tmp_path, monkeypatch):
+    url = bucket.put("any.root", write_root(tmp_path / "a.root", small(10)).read_bytes())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
+    assert entries(card(), url) == 10
+    assert "endpoint" not in identity(card(), url)
+
+
+def test_what_s3_does_not_have_is_one_sentence(bucket, keys, tmp_path):
+    content = write_root(tmp_path / "a.root", small(50)).read_bytes()
+    short = bucket.put("short.root", content[:-100])
+    size = len(content)
+    said = {
+        "s3://data/none.root": "s3://data/none.root: no such file",
+        "s3://nowhere/none.root": "s3://nowhere/none.root: no such file",
+        short: f"{short}: is cut short, {size - 100} of {size} bytes",
+    }
+    for url, sentence in said.items():
+        with pytest.raises(SampleError, match=f"^{re.escape(sentence)}$"):
+            entries(card(endpoint=bucket.endpoint), url)
+    with pytest.raises(SampleError, match=r"^s3://data/none\.h5: no such file$"):
+        identity(hdf5_card(endpoint=bucket.endpoint), "s3://data/none.h5")
+
+
+def test_a_server_that_is_not_there_is_one_sentence(keys):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(SampleError, match=r"s3://data/a\.root: cannot be read") as refused:
+        entries(card(endpoint="http://127.0.0.1:9"), "s3://data/a.root")
+    assert "\n" not in str(refused.value)
+
+
+def test_without_arrow_a_sentence_says_what_s3_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.fs", None)
+    said = "s3://data/a.root: S3 needs ftag_prune[s3] (pyarrow)"
+    with pytest.raises(SampleError, match=f"^{re.escape(said)}$"):
+        entries(card(), "s3://data/a.root")
+
+
+# -- copies ---------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_read_as_a_file_and_called_by_its_url(tmp_path):
+    """Jets, fingerprint and checksum are those of the file; the address is the server's."""
+    local = write_root(tmp_path / "a.root", small(400))
+    described = card(files={"top": [URL]}, jets__top="sample.top", fetch=True)
+    folder = tmp_path / "fetched"
+    folder.mkdir()
+    copy = folder / copy_name(URL, endpoint=None)
+    copy.write_bytes(local.read_bytes())
+    places = copied(described.paths(), folder, endpoint=None)
+    assert places == [Fetched(URL, copy)]
+    there = prepare(described, places, tmp_path / "there", piece=150)
+    same = described.model_copy(update={"files": {"top": (str(local),)}, "fetch": False})
+    here = prepare(same, [local], tmp_path / "here")
+    assert there.fingerprint == here.fingerprint
+    with h5py.File(there.train) as file, h5py.File(here.train) as other:
+        assert file["jets"][:].tobytes() == other["jets"][:].tobytes()
+        (source,), (own,) = (json.loads(one.attrs["sources"]) for one in (file, other))
+    assert source == {**own, "path": URL}
+    assert source["sample"] == "top"
+
+
+def test_a_copy_that_is_absent_or_broken_is_one_sentence(tmp_path):
+    described = card(files=[URL], fetch=True)
+    copy = tmp_path / copy_name(URL, endpoint=None)
+    with pytest.raises(SampleError, match=re.escape(f"{URL}: wanted its copy, found no file")):
+        copied(described.paths(), tmp_path, endpoint=None)
+    copy.write_bytes(b"this is no ROOT file at all")
+    with pytest.raises(SampleError, match=re.escape(f"{URL}: cannot be read as ROOT")):
+        entries(described, copied([URL], tmp_path, endpoint=None)[0])
+
+
+def test_copies_of_two_servers_have_two_names():
+    names = [
+        copy_name("root://one//data/jets.root", endpoint=None),
+        copy_name("root://two//data/jets.root", endpoint=None),
+        copy_name("s3://data/jets.root", endpoint=None),
+        copy_name("s3://data/jets.root", endpoint="https://one"),
+        copy_name("s3://data/jets.root", endpoint="https://two"),
+    ]
+    assert len(set(names)) == 5
+    assert all(re.fullmatch(r"[0-9a-f]{12}-jets\.root", name) for name in names)
+    odd = copy_name("root://one//data/{a} b;$(c)/\u00e4'{x}*.root?u=v", endpoint=None)
+    assert re.fullmatch(r"[0-9a-f]{12}-[\w.-]+\.root", odd, re.ASCII)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"files": ["https://server.org/a.root"], "fetch": True},
+            "fetch: 'https://server.org/a.root' is not fetched, only root:// and s3://",
+        ),
+        ({"files": ["s3://me:word@bucket/a.root"]}, "files: a URL holds a password or is signed"),
+        ({"files": ["https://a.org/a?X-Amz-Signature=word"]}, "holds a password or is signed"),
+        ({"files": ["root://a.org//a.root?authz=word"]}, "holds a password or is signed"),
+        ({"endpoint": "s3.cern.ch"}, "endpoint: wanted a server as https://s3.cern.ch, found"),
+        ({"endpoint": "https://me:word@s3.cern.ch"}, "endpoint: holds a name or a password"),
+    ],
+)
+def test_what_a_card_may_not_say_of_servers(changes, said):
+    with pytest.raises(ConfigError, match=re.escape(said)) as refused:
+        card(**changes)
+    assert "word@" not in str(refused.value)
+    assert "=word" not in str(refused.value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
+
+from ftag_prune.schema import Place
 
 __all__ = ["FILES", "Part", "parts", "spread"]
 
@@ -14,12 +15,12 @@ FILES = 100  # that are opened at most
 class Part(NamedTuple):
     """Entries of a file, `stop` not among them."""
 
-    path: Path | str
+    path: Place
     start: int
     stop: int
 
 
-def spread(files: list[Path | str], *, most: int = FILES) -> list[Path | str]:
+def spread(files: list[Place], *, most: int = FILES) -> list[Place]:
     """At most so many files, evenly spread, the first and the last among them."""
     if len(files) <= most:
         return files
@@ -27,7 +28,7 @@ def spread(files: list[Path | str], *, most: int = FILES) -> list[Path | str]:
     return [files[round(index * step)] for index in range(most)]
 
 
-def parts(sizes: Mapping[Path | str, int], *, wanted: int) -> list[Part]:
+def parts(sizes: Mapping[Place, int], *, wanted: int) -> list[Part]:
     """Entries to read, about `wanted` of them; what small files lack, larger ones give.
 
     Parameters
@@ -43,7 +44,7 @@ def parts(sizes: Mapping[Path | str, int], *, wanted: int) -> list[Part]:
     return [part for path, size in sizes.items() for part in _ends(path, size, quota[path])]
 
 
-def _ends(path: Path | str, size: int, quota: int) -> list[Part]:
+def _ends(path: Place, size: int, quota: int) -> list[Part]:
     if quota >= size:
         return [Part(path, 0, size)] if size else []
     first = -(-quota // 2)

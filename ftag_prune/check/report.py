@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from ftag_prune.check import classes, events, kinematics, scores, tracks, values
@@ -13,7 +12,7 @@ from ftag_prune.check.part import parts, spread
 from ftag_prune.check.values import Summary
 from ftag_prune.errors import FtagPruneError, SampleError
 from ftag_prune.read import entries
-from ftag_prune.schema import Card, plan_of
+from ftag_prune.schema import Card, Place, plan_of
 
 __all__ = ["JETS", "Report", "check"]
 
@@ -44,7 +43,7 @@ class Report(NamedTuple):
         return not any(one.severity is Severity.SERIOUS for one in self.findings)
 
 
-def check(card: Card, files: Sequence[Path | str], *, jets: int = JETS) -> Report:
+def check(card: Card, files: Sequence[Place], *, jets: int = JETS) -> Report:
     """Read a few thousand jets, the first and last of each file, and say what is odd.
 
     Parameters
@@ -81,7 +80,7 @@ def check(card: Card, files: Sequence[Path | str], *, jets: int = JETS) -> Repor
     )
 
 
-def _sizes(card: Card, files: Sequence[Path | str]) -> tuple[dict[Path | str, int], list[Finding]]:
+def _sizes(card: Card, files: Sequence[Place]) -> tuple[dict[Place, int], list[Finding]]:
     """Entries of the files that can be opened, and a finding for each other one."""
     sizes, found = {}, []
     for path in files:

@@ -143,15 +143,21 @@ def prepare(
     ] = None,
     constituents: Annotated[bool, typer.Option(help="Keep the tracks.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    fetched: Annotated[
+        Path | None, typer.Option(help="Folder with the workflow's copies of files on servers.")
+    ] = None,
 ) -> None:
     """Select, label, split, weigh and write the jets of CARD (yaml) into the folder OUT."""
     from ftag_prune.config import Sample
     from ftag_prune.prepare import prepare as write
     from ftag_prune.provenance import recorded
-    from ftag_prune.schema import load_card
+    from ftag_prune.schema import copied, load_card
     from ftag_prune.spec import validated
 
     described = load_card(card)
+    places = places_of(files) or described.paths()
+    if fetched is not None:
+        places = copied(places, fetched, endpoint=described.endpoint)
     tenths = dict(zip(("train", "val", "test"), split, strict=True))
     options = {
         "card": card,
@@ -164,7 +170,7 @@ def prepare(
     with recorded(out, [card], spec=chosen.model_dump(mode="json")), counted as count:
         done = write(
             described,
-            places_of(files) or described.paths(),
+            places,
             out,
             split=chosen.split,
             balance=chosen.balance,

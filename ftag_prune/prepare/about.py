@@ -16,7 +16,7 @@ from ftag_prune.prepare.spool import Training
 from ftag_prune.prepare.weigh import Balanced
 from ftag_prune.prepare.write import Target
 from ftag_prune.record import provenance
-from ftag_prune.schema import LAYOUT, Card
+from ftag_prune.schema import LAYOUT, WHERE, Card
 
 __all__ = ["Choice", "figures", "inputs", "origin"]
 
@@ -48,7 +48,7 @@ def origin(
     task = card.about
     return {
         "layout": LAYOUT,
-        "card": card.model_dump(mode="json", exclude={"files"}),
+        "card": card.model_dump(mode="json", exclude=set(WHERE)),
         "sources": list(sources),
         "skipped": dict(skipped),
         "split": {**choice.split.told(), "number": _number(card)},

@@ -13,6 +13,7 @@ from ftag_prune.errors import ConfigError, SampleError
 from ftag_prune.expression import Ragged
 from ftag_prune.read import hdf5, parquet, root
 from ftag_prune.read.columns import Columns
+from ftag_prune.read.server import in_s3, state
 from ftag_prune.record import checksum
 from ftag_prune.schema import SAMPLE, Branches, Card, Entry, Place, Plan, branches_of, plan_of
 
@@ -31,8 +32,11 @@ def entries(card: Card, path: Place) -> int:
 
 def _format(card: Card, path: Place) -> ModuleType:
     """The module that reads such files; SampleError for a URL that it cannot open."""
-    if isinstance(path, str) and card.format != "root":
-        raise SampleError(f"{path}: a URL of a {card.format} file; only ROOT files are read so")
+    if isinstance(path, str) and card.format != "root" and not in_s3(path):
+        raise SampleError(
+            f"{path}: a URL of a {card.format} file; only ROOT files are read so, and what is in "
+            f"S3; for root:// say fetch: true in the card, and the workflow makes a copy"
+        )
     return _FORMATS[card.format]
 
 
@@ -106,17 +110,18 @@ def _jagged(table: dict[str, Ragged]) -> Any:
 def identity(card: Card, path: Place) -> dict[str, Any]:
     """Path, size in bytes, and what tells the content from others.
 
-    That is a checksum of a local file; of one on a server the number that ROOT gave it.
+    That is a checksum of a file or a copy that is here; of one on a server the number that ROOT
+    gave it, or when it was written.
     """
     sample = card.sample_of(path)
     part = {} if sample is None else {"sample": sample}
-    if isinstance(path, Path):
-        return {
-            "path": str(path),
-            "size": path.stat().st_size,
-            "checksum": checksum(path),
-            **part,
-        }
-    _format(card, path)
-    number, size = root.unique(path)
+    if str(path).startswith("s3://") and card.endpoint:
+        part["endpoint"] = card.endpoint
+    if not isinstance(path, str):
+        here = Path(path)
+        return {"path": str(path), "size": here.stat().st_size, "checksum": checksum(here), **part}
+    module = _format(card, path)
+    if module is not root:
+        return {"path": path, **state(path, endpoint=card.endpoint), **part}
+    number, size = root.unique(path, endpoint=card.endpoint)
     return {"path": path, "size": size, "uuid": number, **part}

@@ -15,6 +15,7 @@ from ftag_prune.expression import Array, Ragged, Rows
 from ftag_prune.read.chunk import Chunk, entries_per_step, plain, require, whole_counts
 from ftag_prune.read.flat import Flat
 from ftag_prune.read.inside import require_inside
+from ftag_prune.read.server import openable
 from ftag_prune.schema import Branches, Card, Collection, Place
 
 __all__ = ["chunks", "entries", "open_hdf5"]
@@ -22,7 +23,7 @@ __all__ = ["chunks", "entries", "open_hdf5"]
 
 def entries(path: Place, card: Card) -> int:
     """Jets of the file; SampleError if there are none."""
-    with open_hdf5(path) as file:
+    with open_hdf5(path, endpoint=card.endpoint) as file:
         return _source(path, file, card).size
 
 
@@ -30,7 +31,7 @@ def chunks(
     path: Place, card: Card, branches: Branches, *, step: int | str, start: int, stop: int | None
 ) -> Iterator[Chunk]:
     """Wanted fields of some jets, piece by piece; SampleError if the file lacks them."""
-    with open_hdf5(path) as file:
+    with open_hdf5(path, endpoint=card.endpoint) as file:
         source = _source(path, file, card)
         read = source.reader(branches)
         size = entries_per_step(step, read.memory)
@@ -40,11 +41,10 @@ def chunks(
 
 
 @contextmanager
-def open_hdf5(path: Place) -> Iterator[Any]:
+def open_hdf5(path: Place, *, endpoint: str | None = None) -> Iterator[Any]:
     """An HDF5 file by itself; one sentence for a broken one, and for what breaks in the block."""
     try:
-        # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
-        with h5py.File(path, "r", locking=False) as file:
+        with openable(path, endpoint=endpoint) as place, _file(place) as file:
             require_inside(path, file)
             yield file
     except FileNotFoundError:
@@ -54,6 +54,13 @@ def open_hdf5(path: Place) -> Iterator[Any]:
         said = os.strerror(number) if number else " ".join(str(bad).split())[:100]
         reason = said or type(bad).__name__
         raise SampleError(f"{path}: cannot be read as HDF5 ({reason})") from None
+
+
+def _file(place: Any) -> Any:
+    if isinstance(place, str | os.PathLike):
+        # Locks fail on Lustre and EOS, and nobody writes to a sample while it is read.
+        return h5py.File(place, "r", locking=False)
+    return h5py.File(place, "r")
 
 
 class _Source(Protocol):

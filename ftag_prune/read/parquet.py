@@ -11,6 +11,7 @@ import numpy as np
 
 from ftag_prune.errors import SampleError
 from ftag_prune.read.chunk import Chunk, entries_per_step, require
+from ftag_prune.read.server import openable
 from ftag_prune.read.tables import chunk_of, needed
 from ftag_prune.schema import Branches, Card, Place
 
@@ -19,8 +20,7 @@ __all__ = ["chunks", "entries"]
 
 def entries(path: Place, card: Card) -> int:
     """Rows of the file; SampleError if there are none."""
-    del card
-    with _opened(path) as file:
+    with _opened(path, card) as file:
         size = int(file.metadata.num_rows)
     if size == 0:
         raise SampleError(f"{path}: holds no jets")
@@ -31,7 +31,7 @@ def chunks(
     path: Place, card: Card, branches: Branches, *, step: int | str, start: int, stop: int | None
 ) -> Iterator[Chunk]:
     """Wanted columns of some rows, piece by piece; SampleError if the file lacks them."""
-    with _opened(path) as file:
+    with _opened(path, card) as file:
         wanted = needed(card, branches)
         require(wanted, file.schema_arrow.names, where=str(path))
         rows = int(file.metadata.num_rows)
@@ -54,7 +54,7 @@ def chunks(
 
 
 @contextmanager
-def _opened(path: Place) -> Iterator[Any]:
+def _opened(path: Place, card: Card) -> Iterator[Any]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -62,7 +62,7 @@ def _opened(path: Place) -> Iterator[Any]:
         raise SampleError(f"{path}: Parquet needs ftag_prune[parquet] (pyarrow)") from None
 
     try:
-        with pq.ParquetFile(path) as file:
+        with openable(path, endpoint=card.endpoint) as place, pq.ParquetFile(place) as file:
             yield file
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from ftag_prune.errors import SampleError
 from ftag_prune.read.chunk import Chunk, entries_per_step, require
+from ftag_prune.read.server import in_s3, openable
 from ftag_prune.read.tables import chunk_of, needed
 from ftag_prune.read.tree import opened
 from ftag_prune.schema import Branches, Card, Place
@@ -20,7 +21,7 @@ __all__ = ["chunks", "entries", "open_root", "stumbles", "unique"]
 
 def entries(path: Place, card: Card) -> int:
     """Entries of the tree; SampleError if there are none."""
-    with open_root(path) as file:
+    with open_root(path, endpoint=card.endpoint) as file:
         tree = opened(path, str(card.tree), file)
         longest = max(tree.lengths(tree.names).values(), default=0)
     if tree.size < 1:
@@ -32,9 +33,9 @@ def entries(path: Place, card: Card) -> int:
     return tree.size
 
 
-def unique(path: Place) -> tuple[str, int]:
+def unique(path: Place, *, endpoint: str | None = None) -> tuple[str, int]:
     """Number that ROOT gave the file when it was made, and its size in bytes."""
-    with open_root(path) as file:
+    with open_root(path, endpoint=endpoint) as file:
         return str(file.file.uuid), int(file.file.fEND)
 
 
@@ -43,7 +44,7 @@ def chunks(
 ) -> Iterator[Chunk]:
     """Wanted branches of some entries, piece by piece; SampleError if the file lacks them."""
     where = f"{path}, tree '{card.tree}'"
-    with open_root(path) as file:
+    with open_root(path, endpoint=card.endpoint) as file:
         tree = opened(path, str(card.tree), file)
         wanted = needed(card, branches)
         require(wanted, tree.names, where=where)
@@ -62,7 +63,7 @@ def chunks(
 
 
 @contextmanager
-def open_root(path: Place) -> Iterator[Any]:
+def open_root(path: Place, *, endpoint: str | None = None) -> Iterator[Any]:
     """A whole ROOT file; one sentence for the many ways in which uproot stumbles over others.
 
     What is read inside the block is held to the same.
@@ -70,8 +71,8 @@ def open_root(path: Place) -> Iterator[Any]:
     import uproot  # not above: it takes a second, and HDF5 does without
 
     try:
-        with uproot.open(path) as file:
-            _complete(path, file)
+        with openable(path, endpoint=endpoint) as place, uproot.open(place) as file:
+            _complete(path, file, place)
             yield file
     except FileNotFoundError:
         raise SampleError(f"{path}: no such file") from None
@@ -96,8 +97,10 @@ def stumbles() -> tuple[type[Exception], ...]:
     return (*plain_ones, *odd_ones, DecompressionError, DeserializationError)
 
 
-def _complete(path: Place, file: Any) -> None:
+def _complete(path: Place, file: Any, place: Any) -> None:
     """A copy that broke off may open all the same: its header knows how long it should be."""
     wanted, found = file.file.fEND, file.file.source.num_bytes
+    if found is None and in_s3(path):
+        found = place.size()
     if found is not None and found < wanted:  # some servers do not say how long a file is
         raise SampleError(f"{path}: is cut short, {found} of {wanted} bytes")

@@ -1,8 +1,9 @@
 """The card, which describes a sample in the words of its files; and the layout of prepared jets."""
 
-from ftag_prune.schema.card import Card, Inputs, Place, load_card
+from ftag_prune.schema.card import WHERE, Card, Inputs, load_card
 from ftag_prune.schema.collection import Collection, Constituents, Link, Match
 from ftag_prune.schema.layout import LAYOUT, ORIGINS, as_numbers, jets_dtype, tracks_dtype
+from ftag_prune.schema.place import Fetched, Place, copied, copy_name
 from ftag_prune.schema.plan import (
     JETS,
     SAMPLE,
@@ -21,12 +22,14 @@ __all__ = [
     "ORIGINS",
     "SAMPLE",
     "TRACKS",
+    "WHERE",
     "Branches",
     "Card",
     "Collection",
     "Column",
     "Constituents",
     "Entry",
+    "Fetched",
     "Inputs",
     "Link",
     "Match",
@@ -34,6 +37,8 @@ __all__ = [
     "Plan",
     "as_numbers",
     "branches_of",
+    "copied",
+    "copy_name",
     "jets_dtype",
     "load_card",
     "plan_of",

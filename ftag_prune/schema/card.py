@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -14,12 +15,13 @@ from ftag_prune.expression import Expression, parse
 from ftag_prune.flavours import Task, score_name, task_of
 from ftag_prune.schema.collection import Collection, ColumnName, Constituents, Formula, Gaps
 from ftag_prune.schema.layout import RESERVED
+from ftag_prune.schema.place import FETCHED, Place, is_url, secret
 from ftag_prune.schema.plan import JETS, SAMPLE, TRACKS, plan_of
 from ftag_prune.spec import Spec, load_yaml, validated
 
-__all__ = ["Card", "Inputs", "Place", "load_card"]
+__all__ = ["WHERE", "Card", "Inputs", "load_card"]
 
-Place: TypeAlias = Path | str  # a local path, or a URL as text
+WHERE = frozenset({"files", "fetch", "endpoint"})  # keys that say where files are, not what
 Files: TypeAlias = tuple[str, ...]
 
 
@@ -47,6 +49,10 @@ class Card(Gaps):
         description="paths or patterns, beside the card or from here, or URLs; or a list for each "
         "named part of the sample, which ``sample.name`` tells apart in expressions",
     )
+    fetch: bool = Field(
+        default=False, description="whether the workflow copies files on servers once, to read them"
+    )
+    endpoint: str | None = Field(None, description="server of s3:// files, if not Amazon's")
     format: Literal["root", "hdf5", "parquet"]
     tree: str | None = Field(None, description="name of the TTree or RNTuple (ROOT)")
     dataset: str = Field("jets", description="dataset of records, or group of columns (HDF5)")
@@ -118,12 +124,30 @@ class Card(Gaps):
         if not all(isinstance(one, list | tuple) for one in groups):
             raise ValueError(f"wanted a list, or named lists, of paths or URLs, found {given!r}")
         for pattern in (one for group in groups for one in group if isinstance(one, str)):
+            if is_url(pattern) and secret(pattern):
+                raise ValueError("a URL holds a password or is signed; cards hold no secrets")
             fault = _unusable(pattern)
             if fault:
                 raise ValueError(f"{_short(pattern)} {fault}")
         for name in given if isinstance(given, dict) else ():
             if not str(name).isidentifier():
                 raise ValueError(f"'{name}' cannot stand in an expression as sample.{name}")
+        return given
+
+    @field_validator("endpoint")
+    @classmethod
+    def _server(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        try:
+            parts = urlsplit(given)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if not good or not given.isprintable():
+            raise ValueError(f"wanted a server as https://s3.cern.ch, found {_short(given)}")
+        if parts.username is not None:
+            raise ValueError("holds a name or a password; those belong into the environment")
         return given
 
     @model_validator(mode="after")
@@ -148,11 +172,22 @@ def _faults(card: Card) -> Iterator[str]:
         yield "tree: is missing; a ROOT file may hold several"
     if card.rows == "events" and card.format == "hdf5":
         yield "rows: events are not read from HDF5; a record there is a jet"
+    yield from _wrong_urls(card)
     yield from _wrong_labels(card, task)
     yield from _wrong_references(card, task)
     yield from _wrong_collections(card)
     yield from _wrong_columns(card, task)
     yield from _wrong_inputs(card)
+
+
+def _wrong_urls(card: Card) -> Iterator[str]:
+    if not card.fetch:
+        return
+    groups = card.files.values() if isinstance(card.files, dict) else [card.files]
+    for url in (one for group in groups for one in group if is_url(one)):
+        if url.partition("://")[0] not in FETCHED:
+            known = " and ".join(f"{one}://" for one in FETCHED)
+            yield f"fetch: {_short(url)} is not fetched, only {known}; leave fetch out, or copy it"
 
 
 def _wrong_labels(card: Card, task: Task) -> Iterator[str]:
@@ -248,7 +283,7 @@ def _short(text: str) -> str:
 
 
 def _matches(pattern: str, *, name: str) -> list[Place]:
-    if "://" in pattern:
+    if is_url(pattern):
         if "*" in pattern:
             raise SampleError(f"card '{name}': '{pattern}' is a URL; name its files one by one")
         return [pattern]
@@ -264,7 +299,7 @@ def _matches(pattern: str, *, name: str) -> list[Place]:
 
 def _fits(path: Place, pattern: str) -> bool:
     """Whether a pattern means this file."""
-    if "://" in pattern or isinstance(path, str):
+    if is_url(pattern) or not isinstance(path, Path):
         return str(path) == pattern
     here, there = path.expanduser().absolute(), Path(pattern).expanduser().absolute()
     return here == there or here in _globbed(there)
@@ -293,7 +328,7 @@ def _each(files: Files | dict[str, Files], change: Callable[[str], str]) -> Any:
 
 
 def _beside(card: Path, pattern: str) -> str:
-    if "://" in pattern:
+    if is_url(pattern):
         return pattern
     beside = card.parent / pattern
     there = (

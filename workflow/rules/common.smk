@@ -65,6 +65,24 @@ def card_of(task):
     return str(card if card.exists() else Path(workflow.basedir) / card)
 
 
+@cache
+def read_card(task):
+    """The same, read; a mistake in it is one sentence here already."""
+    try:
+        return load_card(Path(card_of(task)))
+    except FtagPruneError as wrong:
+        raise WorkflowError(str(wrong)) from None
+
+
+@cache
+def places_of(task):
+    """What a user's card names, here and on servers."""
+    try:
+        return read_card(task).paths()
+    except FtagPruneError as wrong:
+        raise WorkflowError(str(wrong)) from None
+
+
 def shards_of(task):
     """Generated files of a task, by name."""
     made = study.samples[task].generate
@@ -82,15 +100,13 @@ def files_of(task):
 
 
 def card_files(task):
-    """Local files that a user's card names; a mistake in it is one sentence here already.
+    """Files here that a user's card names, and copies of those on servers if it fetches them.
 
-    What lies on a server cannot be looked at from here; the card says it to the command.
+    What lies on a server and is not fetched cannot be looked at from here; the card says it to the
+    command.
     """
-    try:
-        found = load_card(Path(card_of(task))).paths()
-        return [str(path) for path in found if isinstance(path, Path)]
-    except FtagPruneError as wrong:
-        raise WorkflowError(str(wrong)) from None
+    here = [str(path) for path in places_of(task) if isinstance(path, Path)]
+    return here + [f"{fetched(task)}/{copy}" for copy in copies_of(task)]
 
 
 def prepared(task, splits):

@@ -55,6 +55,7 @@ rule prepare:
             files_of(w.task) if study.samples[w.task].generate is not None else []
         ),
         split=lambda w: split_options(study.samples[w.task].split),
+        fetched=lambda w: (["--fetched", fetched(w.task)] if copies_of(w.task) else []),
         balance=lambda w: study.samples[w.task].balance.model_dump_json(),
         constituents=lambda w: (
             "--constituents"
@@ -63,8 +64,8 @@ rule prepare:
         ),
         version=__version__,
     shell:
-        "ftag-prune prepare {input.card:q} {params.folder:q} {params.generated:q} {params.split}"
-        " --balance {params.balance:q} {params.constituents} --workers {threads} > {log:q} 2>&1"
+        "ftag-prune prepare {input.card:q} {params.folder:q} {params.generated:q} {params.fetched:q}"
+        " {params.split} --balance {params.balance:q} {params.constituents} --workers {threads} > {log:q} 2>&1"
 
 
 rule sample:

@@ -1,0 +1,68 @@
+# Files on servers, which Snakemake's storage plugins copy if the card says so.
+
+PLUGINS = {"root": "xrootd", "s3": "s3"}  # by scheme
+REQUESTS = (
+    20  # a second to a server: each file is asked after whenever Snakemake starts
+)
+
+
+def fetched(task):
+    """Folder of the copies of a task."""
+    return f"{FOLDER}/fetched/{task}"
+
+
+@cache
+def copies_of(task):
+    """URLs of the files that are fetched, by the name of their copy."""
+    card = read_card(task)
+    if study.samples[task].generate or not card.fetch:
+        return {}
+    urls = [one for one in places_of(task) if isinstance(one, str)]
+    return {copy_name(one, endpoint=card.endpoint): one for one in urls}
+
+
+def on_server(task, copy):
+    """A file on a server, as Snakemake's plugin knows it."""
+    url = copies_of(task).get(copy)
+    if url is None:
+        raise WorkflowError(f"{fetched(task)}/{copy}: is no copy of a file in the card")
+    scheme, _, rest = url.partition("://")
+    if scheme == "s3":
+        endpoint = read_card(task).endpoint
+        return server("s3", endpoint_url=endpoint)(url)
+    return server(PLUGINS[scheme], rest.partition("/")[0])(url)
+
+
+@cache
+def server(plugin, host=None, **options):
+    """Snakemake's storage for one server.
+
+    Each has a name of its own, for the plugins keep a file under its path there alone.
+    """
+    if not StoragePluginRegistry().is_installed(plugin):
+        raise WorkflowError(
+            f"fetch: wanted Snakemake's storage plugin '{plugin}', which is not installed: "
+            "pip install -c constraints.txt -e '.[storage]'"
+        )
+    name = hashlib.sha256(repr((host, options)).encode()).hexdigest()[:8]
+    given = {key: value for key, value in options.items() if value is not None}
+    storages = workflow.storage_registry
+    storages.register_storage(
+        plugin, f"{plugin}-{name}", max_requests_per_second=REQUESTS, **given
+    )
+    return getattr(storages, f"{plugin}-{name}")
+
+
+# A local rule: it runs where Snakemake was called, for nodes of a cluster may see no server.
+rule fetch:
+    input:
+        lambda w: on_server(w.task, w.file),
+    output:
+        f"{FOLDER}/fetched/{{task}}/{{file}}",
+    log:
+        f"{LOGS}/fetch/{{task}}/{{file}}.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    shell:
+        "{{ ln -f {input:q} {output:q} || cp {input:q} {output:q}; touch {output:q}; }} 2> {log:q}"
