@@ -69,8 +69,8 @@ class S3(NamedTuple):
         self._system().delete_file(f"{self.bucket}/{name}")
 
     def given(self, name: str) -> int:
-        """How often some of a file was asked for."""
-        return self.log.read_text().count(f"GET /{self.bucket}/{name} ")
+        """How often some of a file, whose name begins so, was asked for."""
+        return self.log.read_text().count(f"GET /{self.bucket}/{name}")
 
     def _system(self):
         from pyarrow.fs import S3FileSystem

@@ -358,6 +358,12 @@ def test_copies_of_two_servers_have_two_names():
             {"files": ["https://server.org/a.root"], "fetch": True},
             "fetch: 'https://server.org/a.root' is not fetched, only root:// and s3://",
         ),
+        ({"files": ["s3://a/{b}.root"], "fetch": True}, "fetch: 's3://a/{b}.root' has a brace"),
+        (
+            {"files": ["s3://a/../b.root"], "fetch": True},
+            "fetch: 's3://a/../b.root' has a part '..'",
+        ),
+        ({"files": ["root://a//../b"], "fetch": True}, "fetch: 'root://a//../b' has a part '..'"),
         ({"files": ["s3://me:word@bucket/a.root"]}, "files: a URL holds a password or is signed"),
         ({"files": ["https://a.org/a?X-Amz-Signature=word"]}, "holds a password or is signed"),
         ({"files": ["root://a.org//a.root?authz=word"]}, "holds a password or is signed"),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ftag_prune.errors import SampleError
 from ftag_prune.schema import Place
@@ -72,7 +72,7 @@ def _system(place: str, endpoint: str | None) -> tuple[Any, str]:
         system = S3FileSystem(endpoint_override=server, region=region or _REGION)
     except (OSError, ValueError) as bad:
         raise SampleError(f"{place}: cannot be read from S3 ({_reason(bad)})") from None
-    return system, parts.netloc + unquote(parts.path)
+    return system, parts.netloc + parts.path
 
 
 def _said(names: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from ftag_prune.expression import Expression, parse
 from ftag_prune.flavours import Task, score_name, task_of
 from ftag_prune.schema.collection import Collection, ColumnName, Constituents, Formula, Gaps
 from ftag_prune.schema.layout import RESERVED
-from ftag_prune.schema.place import FETCHED, Place, is_url, secret
+from ftag_prune.schema.place import Place, is_url, secret, unfetchable
 from ftag_prune.schema.plan import JETS, SAMPLE, TRACKS, plan_of
 from ftag_prune.spec import Spec, load_yaml, validated
 
@@ -185,9 +185,9 @@ def _wrong_urls(card: Card) -> Iterator[str]:
         return
     groups = card.files.values() if isinstance(card.files, dict) else [card.files]
     for url in (one for group in groups for one in group if is_url(one)):
-        if url.partition("://")[0] not in FETCHED:
-            known = " and ".join(f"{one}://" for one in FETCHED)
-            yield f"fetch: {_short(url)} is not fetched, only {known}; leave fetch out, or copy it"
+        fault = unfetchable(url)
+        if fault:
+            yield f"fetch: {_short(url)} {fault}"
 
 
 def _wrong_labels(card: Card, task: Task) -> Iterator[str]:

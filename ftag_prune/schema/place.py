@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from ftag_prune.errors import SampleError
 
-__all__ = ["FETCHED", "Fetched", "Place", "copied", "copy_name", "is_url", "secret"]
+__all__ = ["Fetched", "Place", "copied", "copy_name", "is_url", "secret", "unfetchable"]
 
-FETCHED = ("root", "s3")  # schemes that the workflow can copy from
+_SCHEMES = ("root", "s3")  # that the workflow can copy from
 _LONGEST = 80  # characters of a file's own name in that of its copy
 
 
@@ -62,6 +62,18 @@ def _copy(url: str, folder: Path, endpoint: str | None) -> Fetched:
     if not found.copy.is_file():
         raise SampleError(f"{url}: wanted its copy, found no file {found.copy}")
     return found
+
+
+def unfetchable(url: str) -> str | None:
+    """Why the workflow cannot copy a file on a server; None if it can."""
+    if url.partition("://")[0] not in _SCHEMES:
+        known = " and ".join(f"{one}://" for one in _SCHEMES)
+        return f"is not fetched, only {known}; leave fetch out, or copy it"
+    if set("{}") & set(url):
+        return "has a brace, which Snakemake takes for a wildcard; give the file another name"
+    if ".." in url.split("/"):
+        return "has a part '..'; write where the file is"
+    return None
 
 
 def secret(url: str) -> bool:
