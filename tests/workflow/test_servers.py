@@ -63,7 +63,7 @@ class Study(NamedTuple):
             text=True,
             check=False,
             env=with_plugins() if environment is None else environment,
-            timeout=240,
+            timeout=240,  # XRootD by itself waits longer for a server that is down
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -197,3 +197,14 @@ def test_without_the_plugin_a_sentence_says_what_to_install(tmp_path, url, name)
         f"fetch: wanted Snakemake's storage plugin '{name}', which is not installed: "
         "pip install -c constraints.txt -e '.[storage]'"
     ) in said
+
+
+@needs_plugins
+def test_a_server_that_is_down_is_named_in_seconds(tmp_path):
+    pytest.importorskip("XRootD", reason="ftag_prune[xrootd] is not installed")
+    study = Study(tmp_path, content(files=["root://127.0.0.1:9//a.root"], fetch=True), tmp_path)
+    study.say()
+    code, said = study.call("--dry-run")
+    assert code == 1
+    assert "Failed to check existence of root://127.0.0.1:9//a.root" in said
+    assert "Connection error" in said

@@ -4,6 +4,8 @@ PLUGINS = {"root": "xrootd", "s3": "s3"}  # by scheme
 REQUESTS = (
     20  # a second to a server: each file is asked after whenever Snakemake starts
 )
+# By itself XRootD's client asks a server that is down for many minutes; in seconds, and times.
+PATIENCE = {"ConnectionWindow": 10, "ConnectionRetry": 1, "StreamErrorWindow": 10}
 
 
 def fetched(task):
@@ -44,6 +46,8 @@ def server(plugin, host=None, **options):
             f"fetch: wanted Snakemake's storage plugin '{plugin}', which is not installed: "
             "pip install -c constraints.txt -e '.[storage]'"
         )
+    if plugin == "xrootd":
+        be_impatient()
     name = hashlib.sha256(repr((host, options)).encode()).hexdigest()[:8]
     given = {key: value for key, value in options.items() if value is not None}
     storages = workflow.storage_registry
@@ -51,6 +55,15 @@ def server(plugin, host=None, **options):
         plugin, f"{plugin}-{name}", max_requests_per_second=REQUESTS, **given
     )
     return getattr(storages, f"{plugin}-{name}")
+
+
+def be_impatient():
+    """What the environment does not say of XRootD's patience."""
+    from XRootD import client
+
+    for key, value in PATIENCE.items():
+        if f"XRD_{key.upper()}" not in os.environ:
+            client.EnvPutInt(key, value)
 
 
 # A local rule: it runs where Snakemake was called, for nodes of a cluster may see no server.
