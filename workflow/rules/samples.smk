@@ -30,6 +30,21 @@ rule generate:
         " {params.interactions} > {log:q} 2>&1"
 
 
+# A local rule: it runs where Snakemake was called, for nodes of a cluster may see no server.
+rule fetch:
+    input:
+        lambda w: on_server(w.task, w.file),
+    output:
+        f"{FOLDER}/fetched/{{task}}/{{file}}",
+    log:
+        f"{LOGS}/fetch/{{task}}/{{file}}.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    shell:
+        "{{ ln -f {input:q} {output:q} || cp {input:q} {output:q}; touch {output:q}; }} 2> {log:q}"
+
+
 rule prepare:
     input:
         spec=lambda w: spec_of(f"{w.task}.prepare"),

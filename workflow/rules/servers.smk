@@ -64,18 +64,3 @@ def be_impatient():
     for key, value in PATIENCE.items():
         if f"XRD_{key.upper()}" not in os.environ:
             client.EnvPutInt(key, value)
-
-
-# A local rule: it runs where Snakemake was called, for nodes of a cluster may see no server.
-rule fetch:
-    input:
-        lambda w: on_server(w.task, w.file),
-    output:
-        f"{FOLDER}/fetched/{{task}}/{{file}}",
-    log:
-        f"{LOGS}/fetch/{{task}}/{{file}}.log",
-    localrule: True
-    conda:
-        ENVIRONMENT
-    shell:
-        "{{ ln -f {input:q} {output:q} || cp {input:q} {output:q}; touch {output:q}; }} 2> {log:q}"
