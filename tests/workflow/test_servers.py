@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,6 +184,18 @@ def test_by_hand_a_card_that_is_fetched_is_read_in_place_where_that_is_possible(
     else:
         assert done.returncode == 1
         assert "a URL of a hdf5 file; only ROOT files are read so, and what is in S3" in done.stderr
+
+
+@needs_plugins
+def test_a_file_that_is_newer_on_its_server_is_fetched_again(fetched):
+    server, study = fetched
+    time.sleep(1.1)  # S3 tells times in seconds
+    name = "in/" + NAME if study.endpoint else NAME
+    server.put(name, study.local.read_bytes())
+    code, said = study.call("--dry-run")
+    assert code == 0, said
+    assert "rule fetch:" in said
+    assert "rule prepare:" in said
 
 
 @pytest.mark.parametrize(("url", "name"), [("s3://a/b.root", "s3"), ("root://a//b.root", "xrootd")])

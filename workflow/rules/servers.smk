@@ -1,9 +1,8 @@
 # Files on servers, which Snakemake's storage plugins copy if the card says so.
 
 PLUGINS = {"root": "xrootd", "s3": "s3"}  # by scheme
-REQUESTS = (
-    20  # a second to a server: each file is asked after whenever Snakemake starts
-)
+# A second, to a server: each file is asked after whenever Snakemake starts.
+REQUESTS = 20
 # By itself XRootD's client asks a server that is down for many minutes; in seconds, and times.
 PATIENCE = {"ConnectionWindow": 10, "ConnectionRetry": 1, "StreamErrorWindow": 10}
 
