@@ -1,11 +1,16 @@
 """What runs again when a study is called again: only what is asked something else."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ftag_prune.config import Chunk, load_study
+from ftag_prune.record import read_json
+from ftag_prune.spec import validated
 
 ROOT = Path(__file__).parents[2]
 PRETENDED = Path(__file__).with_name("pretended")
@@ -16,8 +21,8 @@ ON_A_CLUSTER = ("--rerun-triggers", "mtime", "input")
 class Study:
     """A study whose commands make empty files."""
 
-    def __init__(self, folder):
-        self.folder, self.config = folder, folder / "study.yaml"
+    def __init__(self, folder, *, house=ROOT):
+        self.folder, self.config, self.house = folder, folder / "study.yaml", house
         self.config.write_text(CONFIG.read_text())
 
     def change(self, old, new):
@@ -30,7 +35,7 @@ class Study:
         path = f"{PRETENDED}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             [
-                *[sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")],
+                *[sys.executable, "-m", "snakemake", "--snakefile", str(self.house / "Snakefile")],
                 *["--directory", str(self.folder), "--configfile", str(self.config)],
                 *["--cores", "2", *options],
             ],
@@ -104,11 +109,38 @@ def test_a_new_version_repeats_nothing_on_a_cluster_and_everything_else(study):
     assert "train" in study.call("-n", "--rerun-triggers", "mtime", "input", "params", **newer)
 
 
-def test_a_spec_that_no_command_can_hold_is_one_sentence(study):
+def test_a_job_of_very_many_runs_has_its_spec(tmp_path):
+    study = Study(tmp_path)
     study.change("seeds: [1, 2]", f"seeds: {list(range(60))}")
     study.change("runs_per_job: 2", "runs_per_job: 500")
-    with pytest.raises(AssertionError, match=r"grid\.runs_per_job: .* take fewer"):
-        study.call("-n")
+    assert study.call().count("train") == 1
+    (path,) = (tmp_path / "results/cluster/specs").glob("single_b-000-*.json")
+    assert path.stat().st_size > 128 * 1024, "more than one argument of a command may have"
+    (chunk,) = load_study(study.config).chunks()
+    assert validated(Chunk, read_json(path), where=str(path)) == chunk
+
+
+def test_a_spec_is_what_is_asked_whatever_it_holds(tmp_path):
+    study = Study(tmp_path)
+    study.change("figures: {", "figures: {label: '{{ x }} {% y %} {# z #} $HOME \\n \" & <é>', ")
+    study.call()
+    (path,) = (tmp_path / "results/cluster/specs").glob("study-*.json")
+    wanted = load_study(study.config)
+    assert "{% y %}" in wanted.figures.label
+    assert validated(type(wanted), read_json(path), where=str(path)) == wanted
+
+
+def test_a_newer_checkout_elsewhere_repeats_nothing(tmp_path):
+    """As after an update of it, or when a folder with the checkout and the study moves."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for name in ("workflow", "data/cards"):
+        shutil.copytree(ROOT / name, old / "house" / name)
+    shutil.copy(ROOT / "Snakefile", old / "house")
+    (old / "study").mkdir()
+    assert Study(old / "study", house=old / "house").call().count("train") == 3
+    old.rename(new)
+    (new / "house/workflow/templates/spec.json").touch()
+    assert Study(new / "study", house=new / "house").call("-n", *ON_A_CLUSTER) == []
 
 
 @pytest.mark.parametrize(("given", "seen"), [({}, "FALSE"), ({"HDF5_USE_FILE_LOCKING": "1"}, "1")])

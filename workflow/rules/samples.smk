@@ -105,8 +105,10 @@ rule sample:
         **needs(memory=1500, minutes=10),
     params:
         jets=lambda w, input: str(Path(input.jets[0]).parent),
-        label=study.figures.label,
-        lines=[word for line in study.figures.lines for word in ("--line", line)],
+        label=lambda w: study.figures.label,  # Snakemake reads braces in a text that stands here
+        lines=lambda w: [
+            word for line in study.figures.lines for word in ("--line", line)
+        ],
         style=study.figures.style,
         version=__version__,
     shell:

@@ -1,15 +1,16 @@
+# Rendered by Snakemake itself: no process is started, and no command has to hold what may be many
+# runs. Its template is the same wherever the study lies, and however new it is.
 rule plan:
+    input:
+        ancient(beside_snakefile("workflow/templates/spec.json")),
     output:
         f"{FOLDER}/specs/{{spec}}.json",
     log:
         f"{LOGS}/plan/{{spec}}.log",
-    localrule: True
-    conda:
-        ENVIRONMENT
     params:
         text=lambda w, output: SPECS[output[0]],
-    shell:
-        "printf '%s\\n' {params.text:q} > {output:q} 2> {log:q}"
+    template_engine:
+        "jinja2"
 
 
 rule study:
