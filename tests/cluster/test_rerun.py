@@ -139,7 +139,8 @@ def test_a_newer_checkout_elsewhere_repeats_nothing(tmp_path):
     (old / "study").mkdir()
     assert Study(old / "study", house=old / "house").call().count("train") == 3
     old.rename(new)
-    (new / "house/workflow/templates/spec.json").touch()
+    with (new / "house/workflow/templates/spec.json").open("a") as template:
+        template.write("{# a comment #}")
     assert Study(new / "study", house=new / "house").call("-n", *ON_A_CLUSTER) == []
 
 
