@@ -52,6 +52,12 @@ def test_what_others_draw_does_not_matter():
     assert equal(first.history, second.history)
 
 
+def test_what_a_gpu_drew_is_left_aside_where_there_is_none():
+    states = [torch.get_rng_state(), torch.zeros(16, dtype=torch.uint8)]
+    with drawing(dropping(), 2, CPU, drawn=states):
+        assert torch.equal(torch.get_rng_state(), states[0])
+
+
 def test_dropout_is_at_work():
     assert not equal(fitted(dropping()).history, fitted(a_run()).history)
 

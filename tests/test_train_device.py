@@ -83,6 +83,21 @@ def test_the_device_is_told(prepared, tmp_path):
     assert read_json(tmp_path / "run" / "run.json")["device"] == available()[0]
 
 
+def test_a_job_says_where_its_runs_are_trained_and_they_stay_the_same_runs(prepared, tmp_path):
+    run = a_run(training=training(device="cuda"))
+    (first,) = train_runs([run], prepared, tmp_path, device="cpu")
+    assert read_json(tmp_path / "run" / "run.json")["device"] == "cpu"
+    assert read_json(tmp_path / "run" / "spec.json") == run.model_dump(mode="json")
+    (again,) = train_runs([run], prepared, tmp_path)
+    assert (first.skipped, again.skipped) == (False, True)
+
+
+def test_a_job_that_wants_another_device_than_it_has_is_one_sentence(prepared, tmp_path, machine):
+    machine("cpu")
+    with pytest.raises(TrainingError, match="wanted cuda, which is not on this machine"):
+        train_runs([a_run(training=training())], prepared, tmp_path, device="cuda")
+
+
 def test_optimisers_are_fused_where_that_is_known_to_work():
     assert fused(CPU)
     assert not fused(torch.device("mps"))

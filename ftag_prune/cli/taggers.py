@@ -35,6 +35,9 @@ def train(
     checkpoint: Annotated[
         float | None, typer.Option(help="Seconds between two checkpoints; default as CHUNK says.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps; default as CHUNK says.")
+    ] = None,
 ) -> None:
     """Train and prune the runs of CHUNK (json) on the folder JETS, each into OUT/run.
 
@@ -48,7 +51,15 @@ def train(
     job = chunk_of(chunk)
     seconds = job.checkpoint_seconds if checkpoint is None else checkpoint
     with stoppable() as stop:
-        done = train_runs(job.runs, jets, out, checkpoint_seconds=seconds, stop=stop, progress=say)
+        done = train_runs(
+            job.runs,
+            jets,
+            out,
+            checkpoint_seconds=seconds,
+            device=device,
+            stop=stop,
+            progress=say,
+        )
     write_json(manifest, {one.run: one.model_checksum for one in done})
 
 

@@ -39,14 +39,15 @@ def drawing(
 
     Parameters
     ----------
-    drawn : states within the epoch, of a training that goes on there
+    drawn : states within the epoch, of a training that goes on there; on a device of another kind
+        only that of the CPU is of use
     """
     devices = [] if device.type == "cpu" else [device]
     with torch.random.fork_rng(devices=devices, device_type=device.type):
         torch.manual_seed(_seed(run, epoch, 3))
         if drawn is not None:
             torch.set_rng_state(drawn[0])
-            for state in drawn[1:]:
+            for state in drawn[1:] if devices else ():
                 torch.get_device_module(device).set_rng_state(state, device)
         yield
 

@@ -53,6 +53,7 @@ def train_runs(
     out: Path,
     *,
     checkpoint_seconds: float = 60.0,
+    device: str | None = None,
     stop: Stop | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> list[Outcome]:
@@ -65,10 +66,11 @@ def train_runs(
     ----------
     jets : folder with ``train.h5`` and ``val.h5``
     checkpoint_seconds : time between two checkpoints of a run
+    device : where to train, instead of where the runs say; they are the same runs there
     stop : may ask to stop: after the batch a checkpoint is written, and StoppedError is raised
     progress : is told one line per run
     """
-    job = _Job(description(jets / "train.h5"), _loading(jets), out)
+    job = _Job(description(jets / "train.h5"), _loading(jets), out, device)
     habits = Habits(checkpoint_seconds, stop or Stop(), patient=False)
     waiting = deque((run, habits) for run in runs)
     outcomes: list[Outcome] = []
@@ -98,6 +100,14 @@ class _Job(NamedTuple):
     about: Description
     loaded: Callable[[float], tuple[Source, Source]]
     out: Path
+    device: str | None
+
+    def there(self, run: Run) -> Run:
+        """A run as it is trained on the device of this job."""
+        if self.device is None:
+            return run
+        training = run.training.model_copy(update={"device": self.device})
+        return run.model_copy(update={"training": training})
 
 
 def _loading(jets: Path) -> Callable[[float], tuple[Source, Source]]:
@@ -139,12 +149,13 @@ def _trained(
 ) -> tuple[Outcome, str]:
     """One run from its beginning, or from its checkpoint, to its results."""
     about, identity, started = job.about, keeper.identity, time.monotonic()
+    there = job.there(run)
     with keeper.named_if_it_fails(), one_thread(flush=True):
         train, val = job.loaded(run.training.memory_share)
-        state = resume(keeper.path, run, about, identity=identity, before=before)
+        state = resume(keeper.path, there, about, identity=identity, before=before)
         if run.stops and state.epoch == 0:
-            state = left_behind(run, about, train, val, before=before, out=job.out, habits=habits)
-        trained = fit(run, state, train, val, after_epoch=keeper, after_batch=keeper)
+            state = left_behind(there, about, train, val, before=before, out=job.out, habits=habits)
+        trained = fit(there, state, train, val, after_epoch=keeper, after_batch=keeper)
     keeper.claim.check()
     model = _write(keeper.path.parent, run, trained, about, identity)
     forget(keeper.path)

@@ -116,6 +116,24 @@ def test_a_rule_goes_to_a_gpu(profile, resources, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("resource", "told"),
+    [
+        ("gpu=1", True),
+        ("gres='gpu:a100:2'", True),
+        ("slurm_extra='--partition=gpu --gres=gpu:1'", True),
+        ("request_gpus=1", True),
+        ("slurm_extra='--partition=gpu'", False),
+    ],
+)
+def test_a_training_that_asks_for_a_gpu_is_told_to_use_it(resource, told, tmp_path):
+    asked = ["--set-resources", f"train:{resource}", "--dry-run", "--printshellcmds"]
+    code, said = call(tmp_path, "default", *asked)
+    assert code == 0, said
+    trainings = [line for line in said.splitlines() if "ftag-prune train" in line]
+    assert ["--device cuda" in line for line in trainings] == [told] * 3
+
+
+@pytest.mark.parametrize(
     ("said", "code", "word"),
     [
         ("COMPLETED", 0, "success"),

@@ -48,6 +48,8 @@ rule train:
     params:
         jets=lambda w, input: str(Path(input.jets[0]).parent),
         runs=f"{FOLDER}/runs",
+        device=lambda w, resources: device(resources),
         version=__version__,
     shell:
-        "exec ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q} > {log:q} 2>&1"
+        "exec ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q}"
+        " {params.device} > {log:q} 2>&1"
