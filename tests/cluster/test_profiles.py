@@ -1,6 +1,7 @@
 """The profiles without a batch system: what they plan, and what they would submit."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ NAMES = ("default", "slurm", "slurm-generic", "htcondor")
 needs_plugins = pytest.mark.skipif(bool(without_plugins()), reason=str(without_plugins()))
 
 
-def call(folder, profile, *options, **environment):
+def call(folder, profile, *options, study=CONFIG, **environment):
     """Snakemake with a profile, and no Slurm that answers."""
     path = f"{PRETENDED}{os.pathsep}{os.environ['PATH']}"
     python = with_plugins()["PYTHONPATH"]
@@ -27,7 +28,7 @@ def call(folder, profile, *options, **environment):
         [
             *[sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")],
             *["--profile", str(PROFILES / profile), "--directory", str(folder)],
-            *["--configfile", str(CONFIG), *options],
+            *["--configfile", str(study), *options],
         ],
         capture_output=True,
         text=True,
@@ -75,15 +76,36 @@ def test_a_profile_of_a_cluster_waits_for_its_file_system(profile):
 
 @needs_plugins
 @pytest.mark.parametrize("profile", ["slurm", "slurm-generic"])
-def test_memory_and_time_double_when_slurm_is_asked_again(profile, tmp_path):
+def test_memory_and_time_double_up_to_what_there_is(profile, tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(CONFIG.read_text().replace("{ttbar: 1}", "{ttbar: 0.5, zprime: 0.5}"))
     queue = tmp_path / "queue"
-    code, said = call(tmp_path, profile, PRETENDED_QUEUE=str(queue))
+    most = ["--resources", "mem_mb=3000"]
+    code, said = call(tmp_path, profile, *most, study=study, PRETENDED_QUEUE=str(queue))
     assert code != 0
     asked = [line.split("\t") for line in queue.read_text().splitlines()]
-    assert [memory_of(words) for words in asked] == [2000, 4000, 8000], said
-    assert [minutes_of(words) for words in asked] == [60, 120, 240]
+    assert sorted(map(minutes_of, asked)) == [60, 60, 120, 120, 240, 240], said
+    assert sorted(map(memory_of, asked)) == [2000, 2000, 3000, 3000, 3000, 3000]
+    assert "Execute 2 jobs" in said, "the limit is one of each job, not of all together"
     assert all("--cpus-per-task=1" in words for words in asked)
     assert all("--requeue" in words for words in asked)
+
+
+def test_a_shell_that_slurm_tells_to_stop_waits_for_its_job(tmp_path):
+    told = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: late()); "
+    late = "late = lambda: (time.sleep(1), print('kept', flush=True), sys.exit(75)); "
+    asleep = "print('begun', flush=True); time.sleep(60)"
+    job = f'{sys.executable} -c "{told}{late}{asleep}" && exit 0 || exit 1'
+    template = (PROFILES / "slurm-generic/job.sh").read_text()
+    script = tmp_path / "job.sh"
+    script.write_text(template.format(properties={}, exec_job=job))
+    with subprocess.Popen(
+        ["/bin/sh", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as shell:
+        assert shell.stdout.readline() == "begun\n"
+        os.killpg(shell.pid, signal.SIGTERM)
+        assert shell.wait(30) == 1
+        assert shell.stdout.read() == "kept\n", "before the shell ended"
 
 
 def memory_of(words):
@@ -184,7 +206,8 @@ def test_what_htcondor_would_be_sent(tmp_path):
     pool = tmp_path / "pool"
     pool.mkdir()
     gpu = ["--set-resources", "generate:request_gpus=1"]
-    code, said = call(tmp_path, "htcondor", *gpu, PRETENDED_POOL=str(pool))
+    most = ["--resources", "classad_MaxRuntime=1800"]
+    code, said = call(tmp_path, "htcondor", *gpu, *most, PRETENDED_POOL=str(pool))
     assert code != 0
     assert "there is no pool" in said
     text = next(iter(sorted(pool.iterdir()))).read_text()
@@ -195,7 +218,7 @@ def test_what_htcondor_would_be_sent(tmp_path):
     assert sent["request_memory"] == "2000"
     assert sent["request_gpus"] == "1"
     assert sent["getenv"].lower() == "true"
-    assert sent["MY.MaxRuntime"] == "3600"
+    assert sent["MY.MaxRuntime"] == "1800", "asked for 3600, and there are 1800"
     assert sent["log"] == ".snakemake/htcondor/snakemake-rules.log"
 
 
