@@ -43,7 +43,7 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def wait_for(what: str, seen: Callable[[], bool], *, seconds: float = 60.0) -> None:
+def wait_for(what: str, seen: Callable[[], bool], *, seconds: float = 180.0) -> None:
     """Wait until something is seen; say what did not come."""
     end = time.monotonic() + seconds
     while not seen():
@@ -154,14 +154,19 @@ class Slurm:
         """Speak of the jobs that come from now on only."""
         self._since = max(map(int, self.jobs()), default=0)
 
+    def since(self, *states: str) -> dict[str, str]:
+        """State of the jobs that came since then, of these states or of all, oldest first."""
+        found = self.jobs(*states)
+        return {job: found[job] for job in sorted(found, key=int) if int(job) > self._since}
+
     def training(self, chunk: str, *states: str) -> list[str]:
-        """Ids of the jobs that train a chunk, oldest first."""
-        found = []
-        for job in self.jobs(*states):
-            comment = self.told(job, "Comment")  # as both profiles write it
-            if comment.startswith("rule_train_") and comment.endswith(chunk):
-                found.append(int(job))
-        return [str(job) for job in sorted(found) if job > self._since]
+        """Ids of those that train a chunk."""
+        comments = {job: self.told(job, "Comment") for job in self.since(*states)}
+        return [
+            job
+            for job, comment in comments.items()  # as both profiles write it
+            if comment.startswith("rule_train_") and comment.endswith(chunk)
+        ]
 
     # -- what befalls it
 
@@ -179,6 +184,10 @@ class Slurm:
     def end_now(self, job: str) -> None:
         """Let the time limit of a running job pass."""
         self.said("scontrol", "update", f"jobid={job}", "EndTime=now")
+
+    def requeue(self, job: str) -> None:
+        """Take the node of a running job away, as for one of a higher priority."""
+        self.said("scontrol", "requeue", job)
 
     def drain(self, node: str) -> None:
         """Let a node finish its jobs and take no others."""
@@ -262,7 +271,7 @@ SlurmdTimeout=10
 KillWait=2
 ReturnToService=2
 {nodes}
-PartitionName=short Nodes={",".join(NODES)} Default=YES MaxTime=240 State=UP
+PartitionName=short Nodes={",".join(NODES)} Default=YES MaxTime=90 State=UP
 """
 
 
