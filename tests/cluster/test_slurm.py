@@ -50,7 +50,8 @@ def on_slurm(folder, *options, profile="slurm", wanted=METRICS):
 
     A job may last for 90 minutes on the tests' Slurm, as `resources` in the profile would say.
     """
-    soon = ["--slurm-init-seconds-before-status-checks", "4"] if profile == "slurm" else []
+    own = ["--slurm-init-seconds-before-status-checks", "4"] if profile == "slurm" else []
+    soon = ["--seconds-between-status-checks", "2", *own]
     at = ["--profile", str(ROOT / "workflow/profiles" / profile), "--resources", "runtime=90"]
     return command(folder, *at, "--latency-wait", "10", *soon, *options, wanted=wanted)
 
