@@ -107,6 +107,7 @@ def test_a_new_version_repeats_nothing_on_a_cluster_and_everything_else(study):
     newer |= {"PRETENDED_VERSION": "99.0"}
     assert study.call("-n", *ON_A_CLUSTER, **newer) == []
     assert "train" in study.call("-n", "--rerun-triggers", "mtime", "input", "params", **newer)
+    assert "train" in study.call("-n", **newer)
 
 
 def test_a_job_of_very_many_runs_has_its_spec(tmp_path):
