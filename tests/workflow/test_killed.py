@@ -199,7 +199,7 @@ SMALL = {
 TABLE = "results/killed/tables/single_b.csv"
 LOST = "single_b-w8-p50-budget-s1"
 
-# As the README has it.
+# As docs/cluster.md has it.
 TOUCH = "touch now && find results -newer now -exec touch -r now {} +"
 
 
@@ -286,7 +286,7 @@ def test_a_clock_that_was_set_back_is_one_sentence_and_a_touch(study, tmp_path):
     assert code != 0
     assert "has older modification time" in text
     assert "clock skew" in text
-    assert f"`{TOUCH}`" in (ROOT / "README.md").read_text()
+    assert f"`{TOUCH}`" in (ROOT / "docs/cluster.md").read_text()
     subprocess.run(["/bin/sh", "-c", TOUCH], cwd=later, check=True)
     code, text = ended(snakemake(later))
     assert code == 0, text
