@@ -107,7 +107,7 @@ class Watch:
     def __init__(self, folder, *, hold=()):
         self.ends = {run.name: set() for run in STUDY.runs()}
         self.held = {}
-        self._hold = hold
+        self._folder, self._hold = folder, hold
         self._runs, self._over = folder / RESULTS / "runs", threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -129,7 +129,7 @@ class Watch:
                 ends.add((stat.st_ino, stat.st_mtime_ns))
             for chunk in self._hold:
                 if chunk not in self.held and self._in_second_run(chunk):
-                    self.held[chunk] = suspended(chunk)
+                    self.held[chunk] = suspended(self._folder, chunk)
 
     def _in_second_run(self, chunk):
         """Whether the first has ended, and the second holds its lock, which is in its folder."""
@@ -147,12 +147,16 @@ class Watch:
             process.resume()
 
 
-def suspended(chunk):
-    """The processes that train a chunk, held in the middle."""
+def suspended(folder, chunk):
+    """The processes that train a chunk of this study, held in the middle.
+
+    Other tests train chunks of the same name at the same time.
+    """
     found = []
-    for process in psutil.process_iter(["cmdline"]):
+    for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if "train" in words and any(f"specs/{chunk}-" in word for word in words[:4]):
+        mine = process.info["cwd"] == str(folder.resolve())
+        if mine and "train" in words and any(f"specs/{chunk}-" in word for word in words[:4]):
             process.suspend()
             found.append(process)
     return found
