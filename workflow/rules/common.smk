@@ -30,14 +30,14 @@ def needs(*, memory, minutes):
 
 
 def device(resources):
-    """Option of `ftag-prune train` by which a job that asks for a GPU uses it.
+    """Options of `ftag-prune train` by which a job that asks for a GPU uses it.
 
     Each batch system has its own word for it.
     """
     numbers = [resources.get(name, 0) for name in ("gpu", "request_gpus")]
     words = f"--gres={resources.get('gres')} {resources.get('slurm_extra')}"
     asked = any(numbers) or re.search(r"--gpus|--gres=\S*gpu", words)
-    return "--device cuda" if asked else ""
+    return ["--device", "cuda"] if asked else []
 
 
 def json_of(spec, *keys):

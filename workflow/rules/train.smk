@@ -52,4 +52,4 @@ rule train:
         version=__version__,
     shell:
         "exec ftag-prune train {input.chunk:q} {params.jets:q} {params.runs:q} {output:q}"
-        " {params.device} > {log:q} 2>&1"
+        " {params.device:q} > {log:q} 2>&1"
