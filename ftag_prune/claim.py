@@ -24,7 +24,9 @@ from ftag_prune.errors import StoppedError
 from ftag_prune.process import Process, gone, myself
 from ftag_prune.record import beside, parse_json
 
-__all__ = ["BEAT", "STALE", "Claim", "Holder", "claimed", "holder"]
+__all__ = ["BEAT", "CLAIM", "STALE", "Claim", "Holder", "claimed", "holder"]
+
+CLAIM = "claim.json"  # in the folder of a run: which process trains it
 
 BEAT = 10.0  # seconds between two signs of life
 STALE = 6 * BEAT  # seconds without one after which a claim is nobody's

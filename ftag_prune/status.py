@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from ftag_prune.claim import STALE, holder
+from ftag_prune.claim import CLAIM, STALE, holder
 from ftag_prune.config import Chunk, Figures, Run, Study
 from ftag_prune.errors import FtagPruneError
 from ftag_prune.process import gone
@@ -62,12 +62,12 @@ def complete(found: Iterable[Found]) -> bool:
 
 def missing(runs: Iterable[Run], folder: Path) -> list[Run]:
     """Runs that have no metrics in their folder yet, of their own spec."""
-    return [run for run in runs if not _scored(run, folder / run.name)]
+    return [run for run in runs if _reached(run, folder / run.name) != "done"]
 
 
 def unscored(runs: Iterable[Run], folder: Path) -> list[Run]:
     """Runs that are trained, and have no metrics yet."""
-    return [run for run in missing(runs, folder) if _trained(run, folder / run.name)]
+    return [run for run in runs if _reached(run, folder / run.name) == "trained"]
 
 
 class Present(NamedTuple):
@@ -113,11 +113,12 @@ def present(runs: Sequence[Run], folder: Path) -> Present:
 
 def _found(run: Run, chunk: Chunk, folder: Path) -> Found:
     mine = folder / "runs" / run.name
-    if _scored(run, mine):
+    reached = _reached(run, mine)
+    if reached == "done":
         return Found(run, "done")
     if _is_running(mine) or _is_running(mine.with_name(run.trunk)):
         return Found(run, "running")
-    if _trained(run, mine):
+    if reached == "trained":
         return Found(run, "trained")
     why = _why(run, mine, _said(folder / "logs/train" / f"{chunk.name}.log"))
     return Found(run, "missing") if why is None else Found(run, "failed", why)
@@ -140,17 +141,14 @@ def _why(run: Run, mine: Path, said: list[str]) -> str | None:
     return None
 
 
-def _scored(run: Run, mine: Path) -> bool:
-    """Whether there are metrics of this very training."""
-    trained, measured = _content(mine / "run.json"), _content(mine / "metrics.json")
-    same = measured is not None and measured.get("model") == (trained or {}).get("model")
-    return same and _trained(run, mine)
-
-
-def _trained(run: Run, mine: Path) -> bool:
-    """Whether there are results of this very spec."""
-    spec = _content(mine / "spec.json")
-    return spec == run.model_dump(mode="json") and _content(mine / "run.json") is not None
+def _reached(run: Run, mine: Path) -> Literal["done", "trained", "missing"]:
+    """How far the results of this very spec are; metrics of an earlier training count for none."""
+    trained = _content(mine / "run.json")
+    if trained is None or _content(mine / "spec.json") != run.model_dump(mode="json"):
+        return "missing"
+    measured = _content(mine / "metrics.json")
+    same = measured is not None and measured.get("model") == trained.get("model")
+    return "done" if same else "trained"
 
 
 def _content(path: Path) -> dict[str, Any] | None:
@@ -163,7 +161,7 @@ def _content(path: Path) -> dict[str, Any] | None:
 
 def _is_running(mine: Path) -> bool:
     """Whether a process trains it that is there, or was there a short while ago."""
-    claim = mine / "claim.json"
+    claim = mine / CLAIM
     found = holder(claim)
     try:
         seen = time.time() - claim.stat().st_mtime
@@ -174,7 +172,7 @@ def _is_running(mine: Path) -> bool:
 
 def _left(mine: Path) -> bool:
     """Whether a training began here and did not come to its end."""
-    return any((mine / name).exists() for name in ("claim.json", "checkpoint.pt"))
+    return any((mine / name).exists() for name in (CLAIM, "checkpoint.pt"))
 
 
 def _said(log: Path) -> list[str]:

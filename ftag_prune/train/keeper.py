@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ftag_prune.claim import Claim, Holder, claimed
+from ftag_prune.claim import CLAIM, Claim, Holder, claimed
 from ftag_prune.errors import TrainingError
 from ftag_prune.process import machine
 from ftag_prune.record import move, temporaries
@@ -18,12 +18,9 @@ from ftag_prune.train.checkpoints import previous_of, save
 from ftag_prune.train.state import State
 from ftag_prune.train.stopping import Stop
 
-__all__ = ["CLAIM", "BusyError", "Habits", "Keeper", "forget"]
+__all__ = ["BusyError", "Habits", "Keeper", "forget"]
 
 _log = logging.getLogger(__name__)
-
-# Name of the file in the folder of a run that says which process trains it.
-CLAIM = "claim.json"
 
 _LOOK = 2.0  # seconds between two looks at a run that another process trains
 
