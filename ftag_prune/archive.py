@@ -23,7 +23,8 @@ from typing import Any, NamedTuple, NoReturn
 from pydantic import Field
 
 from ftag_prune import __version__
-from ftag_prune.errors import ConfigError, FtagPruneError
+from ftag_prune.claim import CLAIM
+from ftag_prune.errors import ConfigError, FtagPruneError, shortened
 from ftag_prune.record import atomic, atomic_folder, checksum, parse_json
 from ftag_prune.spec import Spec, validated
 
@@ -44,7 +45,8 @@ _SUFFIXES = frozenset(
         *(".cpp", ".h", ".tcl", ".sh", ".dat"),  # of firmware
     }
 )
-_NOT = frozenset({"checkpoint.pt"})
+# In the folder of a run while it is trained: who does it, and all generations of checkpoints.
+_UNFINISHED = (CLAIM, "checkpoint.*")
 _DATA = frozenset({"generated", "jets", "logs"})
 _KEPT_OF_DATA = "provenance.json"
 
@@ -131,7 +133,7 @@ def _chosen(results: Path) -> Iterator[Path]:
             continue
         if parts[0] in _DATA and path.name != _KEPT_OF_DATA:
             continue
-        if path.suffix in _SUFFIXES and path.name not in _NOT:
+        if path.suffix in _SUFFIXES and not any(map(path.match, _UNFINISHED)):
             yield path
 
 
@@ -195,11 +197,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         RuntimeError,
         ValueError,
     ) as broken:
-        raise FtagPruneError(f"{path}: a damaged archive ({_first_line(broken)})") from None
-
-
-def _first_line(broken: BaseException) -> str:
-    return " ".join(str(broken).split())[:200] or type(broken).__name__
+        said = shortened(str(broken), 200) or type(broken).__name__
+        raise FtagPruneError(f"{path}: a damaged archive ({said})") from None
 
 
 def _manifest(path: Path, file: zipfile.ZipFile) -> _Manifest:

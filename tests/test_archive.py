@@ -27,6 +27,9 @@ KEPT = {
 }
 LEFT = {
     "runs/a-s1/checkpoint.pt": "half",
+    "runs/a-s1/checkpoint.previous.pt": "a third",
+    "runs/a-s1/checkpoint.next.pt": "two thirds",
+    "runs/a-s1/claim.json": "{}",
     "runs/a-s1/scores.h5": "jets",
     "jets/single_b/train.h5": "jets",
     "generated/single_b/ttbar-0.root": "jets",
